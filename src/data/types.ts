@@ -1,0 +1,33 @@
+/** One picture of a data set. */
+export interface Sample {
+  /** Name as the list gives it; stands in reports and predictions. */
+  file: string;
+  /** Where the picture is. */
+  path: string;
+  /** 0-based index into `Dataset.classes`. */
+  label: number;
+  /** Share of annotators for each class (sums to 1), where the data set has votes. */
+  votes?: readonly number[];
+}
+
+export interface Dataset {
+  /** `rafdb`, `affectnet`, `affectnet_8`, `ferplus` or `folder`. */
+  name: string;
+  root: string;
+  classes: readonly string[];
+  train: readonly Sample[];
+  test: readonly Sample[];
+}
+
+/** Pictures decoded, transformed and normalised; what one step of training or evaluation takes. */
+export interface Batch {
+  /** (B, 3, S, S) in row-major order. */
+  images: Float32Array;
+  shape: readonly [number, number, number, number];
+  /** (B) 0-based labels. */
+  labels: BigInt64Array;
+  /** (B, C) annotators' shares, when every sample of the data set has votes. */
+  votes?: Float32Array;
+  /** (B) positions in the data set's list. */
+  indices: Int32Array;
+}

@@ -1,0 +1,6 @@
+export { autocast, backward, grad, inferenceMode, noGrad } from './autograd.js';
+export { operator } from './operator.js';
+export * as ops from './ops.js';
+export * from './runtime.js';
+export { scope } from './scope.js';
+export { type DType, isTensor, type Tensor, type TensorOptions, type TypedArray, tensor, toArray } from './tensor.js';

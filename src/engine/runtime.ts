@@ -1,0 +1,44 @@
+import { native } from './native.js';
+import type { Tensor } from './tensor.js';
+
+/** Seeds the generators of every device. */
+export function manualSeed(seed: number): void {
+  native().manualSeed(seed);
+}
+
+/** The generator's state as a uint8 tensor; with `setGeneratorState` a run continues with the same random numbers. */
+export function generatorState(device = 'cpu'): Tensor {
+  return native().generatorState(device);
+}
+
+export function setGeneratorState(state: Tensor, device = 'cpu'): void {
+  native().setGeneratorState(state, device);
+}
+
+/** Threads that one operator may use. */
+export function setThreads(count: number): void {
+  native().setThreads(count);
+}
+
+export function threads(): number {
+  return native().threads();
+}
+
+/** Whether `cpu`, `cuda` or `mps` can be used by the libtorch that is loaded. */
+export function deviceAvailable(kind: string): boolean {
+  return native().deviceAvailable(kind);
+}
+
+/** libtorch's vector instruction level: `DEFAULT`, `AVX2`, `AVX512`, ... */
+export function cpuCapability(): string {
+  return native().cpuCapability();
+}
+
+export function libtorchVersions(): { built: string; loaded: string } {
+  return native().versions();
+}
+
+/** Tensor handles alive in this thread: for leak tests. */
+export function liveHandles(): number {
+  return native().liveHandles();
+}

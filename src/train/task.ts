@@ -1,0 +1,52 @@
+import type { Batch, Dataset } from '../data/types.js';
+import type { Tensor } from '../engine/index.js';
+
+/** Parameters that share a rate and a decay, by their checkpoint names. */
+export interface ParameterGroup {
+  names: string[];
+  lrScale: number;
+  weightDecay: number;
+}
+
+/** Where a step stands: annealing and schedules depend on it. */
+export interface Moment {
+  epoch: number;
+  epochs: number;
+  /** Step within the epoch. */
+  step: number;
+  steps: number;
+}
+
+/** The loss to differentiate (mean over the batch) and its named parts for the log. */
+export interface LossParts {
+  loss: Tensor;
+  parts: Record<string, Tensor>;
+}
+
+/** What evaluation keeps of one batch, on the CPU. */
+export interface BatchPrediction {
+  /** (B, C) row-major. */
+  logits: Float32Array;
+  probabilities: Float32Array;
+  /** (B). */
+  uncertainty: Float32Array;
+}
+
+/**
+ * What the trainer trains: UA-FER (`src/uafer/task.ts`), or the image-text pre-training of a backbone
+ * (`src/pretrain/task.ts`). The trainer owns the optimiser, schedule, checkpoints and logs, and knows nothing of the model.
+ */
+export interface Task {
+  readonly dataset: Dataset;
+  /** Side of the square input pictures, in pixels. */
+  readonly imageSize: number;
+  /** Every tensor of the model (parameters and buffers) by its checkpoint name; the trainer updates the trained ones in place. */
+  readonly state: Record<string, Tensor>;
+  readonly groups: readonly ParameterGroup[];
+  /** Runs under the trainer's autocast and scope. */
+  loss(batch: Batch, moment: Moment): LossParts;
+  /** Runs without autograd; `state` may have been swapped for the moving average. */
+  predict(batch: Batch): BatchPrediction;
+  /** The evaluation loss of a batch's logits (B, C), as the original reports it. */
+  evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array): number;
+}
