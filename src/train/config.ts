@@ -1,5 +1,7 @@
 /** Everything that decides a run. Written to the run folder as `config.yaml`; see `recipes/` for full sets of values. */
 export interface TrainConfig {
+  /** What is trained: UA-FER, or the image-text pre-training of a small backbone. */
+  task: TaskName;
   recipe: string;
   dataset: DatasetName;
   dataPath: string;
@@ -19,6 +21,8 @@ export interface TrainConfig {
   data: DataConfig;
   run: RunConfig;
 }
+
+export type TaskName = 'uafer' | 'pretrain';
 
 export type DatasetName = 'rafdb' | 'affectnet' | 'affectnet_8' | 'ferplus' | 'folder';
 
@@ -85,4 +89,6 @@ export interface RunConfig {
   maxMinutes: number;
   /** Epochs without a better test metric before the run stops; 0: never. */
   patience: number;
+  /** Minutes between checkpoints within an epoch; one is written at every epoch's end and at every stop in any case. */
+  checkpointMinutes: number;
 }
