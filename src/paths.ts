@@ -1,0 +1,14 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A file or folder that the package ships, by its path from the package's root, e.g. `packagePath('recipes', 'released.yaml')`. */
+export function packagePath(...parts: string[]): string {
+  return join(fileURLToPath(new URL('..', import.meta.url)), ...parts);
+}
+
+/** Where uafer keeps what it fetches and builds: `$UAFER_HOME`, else `uafer` in `$XDG_CACHE_HOME`, else `~/.cache/uafer`. */
+export function uaferHome(): string {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return process.env.UAFER_HOME || join(cache, 'uafer');
+}
