@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { UaferError } from '../errors.js';
+import { addonPath, locateLibtorch } from './locate.js';
 import type { DType, Tensor, TypedArray } from './tensor.js';
 
 /** What an operator takes and gives at the addon's boundary; the operator's own schema decides how each value is read. */
@@ -40,6 +44,40 @@ let loaded: Native | undefined;
 
 /** The addon, loaded at first use. Throws `ENGINE_NOT_FOUND` or `ENGINE_VERSION` with the remedy. */
 export function native(): Native {
-  if (!loaded) throw new Error('not yet');
+  loaded ??= load();
   return loaded;
+}
+
+function load(): Native {
+  const libtorch = locateLibtorch();
+  const path = addonPath(libtorch);
+  if (!existsSync(path)) {
+    throw new UaferError(
+      'ENGINE_NOT_FOUND',
+      `The engine's addon isn't built for the libtorch ${libtorch.version} in ${libtorch.root}. Run \`uafer engine install\`.`,
+    );
+  }
+  const addon = open(path);
+  addon.setErrorClass(UaferError);
+  const versions = addon.versions();
+  if (versions.built !== versions.loaded) {
+    throw new UaferError(
+      'ENGINE_VERSION',
+      `${path} was built against libtorch ${versions.built}, but ${versions.loaded} was loaded from ${libtorch.root}. ` +
+        'Run `uafer engine build`.',
+    );
+  }
+  return addon;
+}
+
+function open(path: string): Native & { setErrorClass(errorClass: typeof UaferError): void } {
+  try {
+    return createRequire(import.meta.url)(path);
+  } catch (error) {
+    throw new UaferError(
+      'ENGINE_VERSION',
+      `${path} could not be loaded: ${error instanceof Error ? error.message : String(error)}. Run \`uafer engine build\`.`,
+      { cause: error },
+    );
+  }
 }

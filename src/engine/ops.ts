@@ -171,7 +171,8 @@ export const affineGrid = (theta: Tensor, size: Shape): Tensor => affineGridOp(t
 // New tensors
 const filled = (name: string) => {
   const op = operator<Tensor>(name);
-  return (shape: Shape, options: TensorOptions = {}): Tensor => op(shape, options.dtype ?? 'float32', undefined, options.device);
+  return (shape: Shape, options: TensorOptions = {}): Tensor =>
+    op(shape, options.dtype ?? 'float32', undefined, options.device);
 };
 export const zeros = filled('aten::zeros');
 export const ones = filled('aten::ones');

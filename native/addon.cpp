@@ -1,0 +1,42 @@
+#include "engine.h"
+
+namespace uafer {
+
+ThreadState& thread_state(Napi::Env env) { return *env.GetInstanceData<ThreadState>(); }
+
+Napi::Error make_error(Napi::Env env, const char* code, const std::string& message) {
+  ThreadState& state = thread_state(env);
+  if (state.error_class.IsEmpty()) return Napi::Error::New(env, message);
+  Napi::Object error = state.error_class.New({Napi::String::New(env, code), Napi::String::New(env, message)});
+  return Napi::Error(env, error);
+}
+
+std::string describe(const std::exception& error) {
+  if (const auto* torch_error = dynamic_cast<const c10::Error*>(&error)) return torch_error->what_without_backtrace();
+  return error.what();
+}
+
+namespace {
+
+// The class that errors are made of: called once with UaferError before anything else.
+void set_error_class(const Napi::CallbackInfo& info) {
+  thread_state(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(std::make_unique<ThreadState>().release());  // Node-API owns and deletes it
+  exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
+  register_handles(env, exports);
+  register_dispatch(env, exports);
+  register_autograd(env, exports);
+  register_runtime(env, exports);
+  register_archive(env, exports);
+  return exports;
+}
+
+}  // namespace
+}  // namespace uafer
+
+static Napi::Object initialise_addon(Napi::Env env, Napi::Object exports) { return uafer::initialise(env, exports); }
+
+NODE_API_MODULE(uafer_engine, initialise_addon)

@@ -1,0 +1,90 @@
+// Versions, threads, devices, random generators.
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/headeronly/version.h>
+
+#include "engine.h"
+
+namespace uafer {
+namespace {
+
+// The ABI version packs major, minor and patch into the three highest bytes.
+std::string loaded_version() {
+  const uint64_t abi = aoti_torch_abi_version();
+  return std::to_string(abi >> 56) + "." + std::to_string((abi >> 48) & 0xff) + "." +
+         std::to_string((abi >> 40) & 0xff);
+}
+
+Napi::Value versions(const Napi::CallbackInfo& info) {
+  Napi::Object versions = Napi::Object::New(info.Env());
+  versions.Set("built", std::to_string(TORCH_VERSION_MAJOR) + "." + std::to_string(TORCH_VERSION_MINOR) + "." +
+                            std::to_string(TORCH_VERSION_PATCH));
+  versions.Set("loaded", loaded_version());
+  return versions;
+}
+
+void set_threads(const Napi::CallbackInfo& info) {
+  const int64_t count = info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : 0;
+  if (count < 1 || count > 4096)
+    throw make_error(info.Env(), "OPERATOR", "setThreads takes a whole number from 1 to 4096");
+  at::set_num_threads(static_cast<int>(count));
+}
+
+// The default generator of a device (a handle that shares its state).
+at::Generator generator(Napi::Env env, Napi::Value device) {
+  const std::string name = device.IsString() ? device.As<Napi::String>().Utf8Value() : "cpu";
+  return guarded(env, "OPERATOR", "generator",
+                 [&]() -> at::Generator { return at::globalContext().defaultGenerator(at::Device(name)); });
+}
+
+Napi::Value generator_state(const Napi::CallbackInfo& info) {
+  at::Generator random = generator(info.Env(), info[0]);
+  return guarded(info.Env(), "OPERATOR", "generatorState", [&] {
+    const std::lock_guard<std::mutex> lock(random.mutex());
+    return wrap_tensor(info.Env(), random.get_state());
+  });
+}
+
+void set_generator_state(const Napi::CallbackInfo& info) {
+  const at::Tensor state = unwrap_tensor(info[0], "setGeneratorState");
+  at::Generator random = generator(info.Env(), info[1]);
+  guarded(info.Env(), "OPERATOR", "setGeneratorState", [&] {
+    const std::lock_guard<std::mutex> lock(random.mutex());
+    random.set_state(state);
+  });
+}
+
+void manual_seed(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber()) throw make_error(info.Env(), "OPERATOR", "manualSeed takes a number");
+  const auto seed = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
+  guarded(info.Env(), "OPERATOR", "manualSeed", [&] { at::manual_seed(seed); });
+}
+
+Napi::Value device_available(const Napi::CallbackInfo& info) {
+  const std::string kind = info[0].ToString();
+  const bool available = guarded(info.Env(), "OPERATOR", "deviceAvailable", [&] {
+    return kind == "cpu" || (kind == "cuda" && at::hasCUDA()) || (kind == "mps" && at::hasMPS());
+  });
+  return Napi::Boolean::New(info.Env(), available);
+}
+
+}  // namespace
+
+void register_runtime(Napi::Env env, Napi::Object exports) {
+  exports.Set("versions", Napi::Function::New(env, versions));
+  exports.Set("setThreads", Napi::Function::New(env, set_threads));
+  exports.Set("threads", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                return Napi::Number::New(info.Env(), at::get_num_threads());
+              }));
+  exports.Set("cpuCapability", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                return Napi::String::New(info.Env(), at::get_cpu_capability());
+              }));
+  exports.Set("manualSeed", Napi::Function::New(env, manual_seed));
+  exports.Set("generatorState", Napi::Function::New(env, generator_state));
+  exports.Set("setGeneratorState", Napi::Function::New(env, set_generator_state));
+  exports.Set("deviceAvailable", Napi::Function::New(env, device_available));
+}
+
+}  // namespace uafer
