@@ -1,0 +1,161 @@
+import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
+import { UaferError } from '../errors.js';
+import type { ParameterGroup } from './task.js';
+
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+const EPS = 1e-8;
+
+/** AdamW's memory of one parameter. */
+interface Moments {
+  /** Running mean of the gradient; shape of the parameter. */
+  expAvg: Tensor;
+  /** Running mean of the squared gradient; shape of the parameter. */
+  expAvgSq: Tensor;
+  /** Steps taken, a float32 scalar as the fused kernel wants it. */
+  step: Tensor;
+}
+
+/** AdamW over named parameters. Plain data; the functions of this file work on it. */
+export interface Optimizer {
+  groups: readonly ParameterGroup[];
+  parameters: ReadonlyMap<string, Tensor>;
+  /** Made at a parameter's first gradient. */
+  moments: Map<string, Moments>;
+}
+
+/**
+ * AdamW (Loshchilov and Hutter 2019; betas 0.9 and 0.999, eps 1e-8) over `groups`, whose names are keys of `state`. The
+ * parameters are marked as requiring gradients. Throws `USAGE` when a group names a tensor that `state` lacks.
+ */
+export function createOptimizer(state: Readonly<Record<string, Tensor>>, groups: readonly ParameterGroup[]): Optimizer {
+  const parameters = new Map<string, Tensor>();
+  for (const name of groups.flatMap((group) => group.names)) {
+    const parameter = state[name];
+    if (!parameter) throw new UaferError('USAGE', `A parameter group names "${name}", which the model does not have.`);
+    if (parameters.has(name)) throw new UaferError('USAGE', `The parameter "${name}" stands in two parameter groups.`);
+    parameter.requiresGrad = true;
+    parameters.set(name, parameter);
+  }
+  return { groups, parameters, moments: new Map() };
+}
+
+/** Drops every gradient. */
+export function zeroGrad(optimizer: Optimizer): void {
+  for (const parameter of optimizer.parameters.values()) parameter.grad = null;
+}
+
+/** Multiplies every gradient by `factor`. */
+export function scaleGradients(optimizer: Optimizer, factor: number): void {
+  scope(() => {
+    const gradients = [...optimizer.parameters.values()].flatMap((parameter) => parameter.grad ?? []);
+    if (gradients.length > 0) ops.foreachMul_(gradients, factor);
+  });
+}
+
+/**
+ * One step at learning rate `lr` times each group's `lrScale`, as `torch.optim.AdamW`: parameters without a gradient are left
+ * alone, their step counts too.
+ */
+export function optimizerStep(optimizer: Optimizer, lr: number): void {
+  noGrad(() => {
+    for (const group of optimizer.groups) stepGroup(optimizer, group, lr * group.lrScale);
+  });
+}
+
+function stepGroup(optimizer: Optimizer, group: ParameterGroup, lr: number): void {
+  scope(() => {
+    const parameters: Tensor[] = [];
+    const gradients: Tensor[] = [];
+    const made: [string, Moments][] = [];
+    const moments: Moments[] = [];
+    for (const name of group.names) {
+      const parameter = optimizer.parameters.get(name) as Tensor;
+      const gradient = parameter.grad;
+      if (!gradient) continue;
+      parameters.push(parameter);
+      gradients.push(gradient);
+      const known = optimizer.moments.get(name);
+      const own = known ?? newMoments(parameter);
+      if (!known) made.push([name, own]);
+      moments.push(own);
+    }
+    if (parameters.length > 0) fusedStep(parameters, gradients, moments, lr, group.weightDecay);
+    return made;
+  }).forEach(([name, own]) => {
+    optimizer.moments.set(name, own);
+  });
+}
+
+function newMoments(parameter: Tensor): Moments {
+  return {
+    expAvg: ops.zerosLike(parameter),
+    expAvgSq: ops.zerosLike(parameter),
+    step: ops.zeros([], { device: parameter.device }),
+  };
+}
+
+function fusedStep(
+  parameters: readonly Tensor[],
+  gradients: readonly Tensor[],
+  moments: readonly Moments[],
+  lr: number,
+  weightDecay: number,
+): void {
+  for (const { step } of moments) ops.add_(step, 1);
+  ops.fusedAdamw_(
+    parameters,
+    gradients,
+    moments.map((m) => m.expAvg),
+    moments.map((m) => m.expAvgSq),
+    moments.map((m) => m.step),
+    { lr, beta1: BETA1, beta2: BETA2, weightDecay, eps: EPS },
+  );
+}
+
+/** AdamW's memory as tensors named `<parameter>/exp_avg`, `<parameter>/exp_avg_sq`, `<parameter>/step`. */
+export function optimizerTensors(optimizer: Optimizer): Record<string, Tensor> {
+  const tensors: Record<string, Tensor> = {};
+  for (const [name, { expAvg, expAvgSq, step }] of optimizer.moments) {
+    tensors[`${name}/exp_avg`] = expAvg;
+    tensors[`${name}/exp_avg_sq`] = expAvgSq;
+    tensors[`${name}/step`] = step;
+  }
+  return tensors;
+}
+
+/**
+ * Takes over what `optimizerTensors` gave (copied). Throws `CHECKPOINT` naming the tensor that is missing, unknown or of another
+ * shape; `source` stands in the message.
+ */
+export function restoreOptimizer(optimizer: Optimizer, tensors: Readonly<Record<string, Tensor>>, source: string): void {
+  for (const key of Object.keys(tensors)) {
+    const name = key.slice(0, key.lastIndexOf('/'));
+    const parameter = optimizer.parameters.get(name);
+    if (!parameter) {
+      throw new UaferError('CHECKPOINT', `${source} holds "${key}", but this run does not train "${name}".`);
+    }
+    if (optimizer.moments.has(name)) continue;
+    const part = (kind: string, shape: readonly number[]) => copyOfPart(tensors, `${name}/${kind}`, shape, parameter.device, source);
+    optimizer.moments.set(name, {
+      expAvg: part('exp_avg', parameter.shape),
+      expAvgSq: part('exp_avg_sq', parameter.shape),
+      step: part('step', []),
+    });
+  }
+}
+
+function copyOfPart(
+  tensors: Readonly<Record<string, Tensor>>,
+  key: string,
+  shape: readonly number[],
+  device: string,
+  source: string,
+): Tensor {
+  const found = tensors[key];
+  if (!found) throw new UaferError('CHECKPOINT', `${source} lacks "${key}".`);
+  if (found.shape.join() !== shape.join()) {
+    throw new UaferError('CHECKPOINT', `${source}: "${key}" has shape [${found.shape}], expected [${shape}].`);
+  }
+  return scope(() => ops.clone(ops.toDevice(found, device)));
+}
