@@ -1,3 +1,6 @@
+/** The data sets that can be loaded. */
+export type DatasetName = 'rafdb' | 'affectnet' | 'affectnet_8' | 'ferplus' | 'folder';
+
 /** One picture of a data set. */
 export interface Sample {
   /** Name as the list gives it; stands in reports and predictions. */
@@ -11,7 +14,7 @@ export interface Sample {
 }
 
 export interface Dataset {
-  /** `rafdb`, `affectnet`, `affectnet_8`, `ferplus` or `folder`. */
+  /** A `DatasetName`, or what a combination of data sets calls itself. */
   name: string;
   root: string;
   classes: readonly string[];
