@@ -84,8 +84,11 @@ export const trainConfigSchema = z.strictObject({
   recipe: path('the name of a recipe').describe('full set of defaults'),
   dataset: datasetName.default('rafdb').describe('data set'),
   dataPath: path("the data set's folder").describe("the data set's root, or the original's basic/ folder"),
-  clipPath: z.string('a file').describe('CLIP weights to start from (.pt, .pth or .safetensors)'),
-  out: path('a folder').describe('run folder'),
+  clipPath: z
+    .string('a file')
+    .default('')
+    .describe('CLIP weights to start from (.pt, .pth or .safetensors): the downloaded ViT-B/16, else the small backbone'),
+  out: z.string('a folder').default('').describe('run folder (runs/<date>-<dataset>-<recipe>)'),
   seed: whole(0).default(42).describe('seed of weights, order and augmentation'),
   device: z
     .string()
@@ -107,7 +110,7 @@ export const trainConfigSchema = z.strictObject({
 /** Everything that decides a run. Written to the run folder as `config.yaml`; see `recipes/` for full sets of values. */
 export type TrainConfig = z.infer<typeof trainConfigSchema>;
 export type TaskName = z.infer<typeof taskName>;
-export type DatasetName = z.infer<typeof datasetName>;
+export type { DatasetName } from '../data/types.js';
 export type ModelConfig = z.infer<typeof modelSchema>;
 export type LossConfig = z.infer<typeof lossSchema>;
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;

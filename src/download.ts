@@ -1,0 +1,116 @@
+/** Fetching large files: resumed, checked, and in place only when whole. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { UaferError } from './errors.js';
+import { uaferHome } from './paths.js';
+
+/** A file on the web, known by its checksum. */
+export interface RemoteFile {
+  url: string;
+  /** SHA-256, hexadecimal. */
+  sha256: string;
+  /** Where it belongs on this machine. */
+  path: string;
+}
+
+export interface DownloadProgress {
+  /** Bytes here so far, those of former attempts included. */
+  received: number;
+  /** Bytes in all; undefined when the server doesn't say. */
+  total: number | undefined;
+}
+
+export interface DownloadOptions {
+  onProgress?: (progress: DownloadProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** OpenAI's CLIP ViT-B/16, from the address in OpenAI's CLIP repository or from `$UAFER_CLIP_URL` (a mirror of the same file). */
+export function clipFile(): RemoteFile {
+  const sha256 = '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f';
+  const official = `https://openaipublic.azureedge.net/clip/models/${sha256}/ViT-B-16.pt`;
+  return { url: process.env.UAFER_CLIP_URL || official, sha256, path: join(uaferHome(), 'clip', 'ViT-B-16.pt') };
+}
+
+/** Where `uafer download clip` put the file, or null. */
+export function downloadedClip(): string | null {
+  const { path } = clipFile();
+  return existsSync(path) ? path : null;
+}
+
+/**
+ * Fetches `file` unless it is there already. What has arrived stays in `<path>.partial`, and the next attempt asks only for the
+ * rest; a connection that breaks is taken up again for as long as each attempt brings something. Throws `DOWNLOAD` with what to do
+ * by hand when the file cannot be had or isn't the right one.
+ */
+export async function download(file: RemoteFile, options: DownloadOptions = {}): Promise<void> {
+  if (existsSync(file.path)) return;
+  const partial = `${file.path}.partial`;
+  mkdirSync(dirname(file.path), { recursive: true });
+  for (;;) {
+    const before = sizeOf(partial);
+    try {
+      await fetchRest(file, partial, options);
+      break;
+    } catch (error) {
+      if (options.signal?.aborted) throw new UaferError('INTERRUPTED', `Stopped. ${goOn}`);
+      if (error instanceof UaferError) throw error;
+      if (sizeOf(partial) <= before) throw failure(file, reason(error), error);
+    }
+  }
+  await check(file, partial);
+  renameSync(partial, file.path);
+}
+
+const goOn = 'What has arrived is kept: the same command goes on from there.';
+
+async function fetchRest(file: RemoteFile, partial: string, { onProgress, signal }: DownloadOptions): Promise<void> {
+  const have = sizeOf(partial);
+  const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
+  const response = await fetch(file.url, { headers, signal: signal ?? null });
+  // Nothing is left to ask for: the former attempt had received everything, and only the check was missing.
+  if (response.status === 416) return;
+  if (!response.ok || !response.body) throw failure(file, `the server answered ${response.status} ${response.statusText}`);
+  const resumed = response.status === 206;
+  const length = Number(response.headers.get('content-length')) || undefined;
+  let received = resumed ? have : 0;
+  const total = length && received + length;
+  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      received += chunk.length;
+      onProgress?.({ received, total });
+      yield chunk;
+    }
+  };
+  await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(partial, { flags: resumed ? 'a' : 'w' }));
+}
+
+async function check(file: RemoteFile, partial: string): Promise<void> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(partial), hash);
+  const found = hash.digest('hex');
+  if (found === file.sha256) return;
+  rmSync(partial);
+  throw failure(file, `what arrived is another file: its SHA-256 is ${found} (it was thrown away)`);
+}
+
+function sizeOf(path: string): number {
+  return existsSync(path) ? statSync(path).size : 0;
+}
+
+function failure({ url, sha256, path }: RemoteFile, why: string, cause?: unknown): UaferError {
+  return new UaferError(
+    'DOWNLOAD',
+    `${basename(path)} could not be downloaded from ${url}: ${why}.\nTry the same command again later (it goes on from what has arrived), ` +
+      `or do it by hand: fetch that address,\ncheck that the SHA-256 is ${sha256},\nand put the file at ${path}`,
+    { cause },
+  );
+}
+
+function reason(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? `${message} (${cause.message})` : message;
+}
