@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'IMAGE'
   | 'TEXT_TOO_LONG'
   | 'DOWNLOAD'
+  | 'DIVERGED'
   | 'INTERRUPTED'
   | 'IO';
 

@@ -136,7 +136,8 @@ export function restoreOptimizer(optimizer: Optimizer, tensors: Readonly<Record<
       throw new UaferError('CHECKPOINT', `${source} holds "${key}", but this run does not train "${name}".`);
     }
     if (optimizer.moments.has(name)) continue;
-    const part = (kind: string, shape: readonly number[]) => copyOfPart(tensors, `${name}/${kind}`, shape, parameter.device, source);
+    const part = (kind: string, shape: readonly number[]) =>
+      copyOfPart(tensors, `${name}/${kind}`, shape, parameter.device, source);
     optimizer.moments.set(name, {
       expAvg: part('exp_avg', parameter.shape),
       expAvgSq: part('exp_avg_sq', parameter.shape),

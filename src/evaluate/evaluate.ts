@@ -1,0 +1,92 @@
+import type { Batch, Sample } from '../data/types.js';
+import { noGrad, scope } from '../engine/index.js';
+import { UaferError } from '../errors.js';
+import type { TrainConfig } from '../train/config.js';
+import { inPrecision } from '../train/precision.js';
+import type { BatchPrediction, Task } from '../train/task.js';
+import { computeMetrics, type Metrics } from './metrics.js';
+
+/** The model's answer for one picture. */
+export interface Prediction {
+  file: string;
+  /** True class and predicted class, 0-based. */
+  label: number;
+  predicted: number;
+  /** (C). */
+  logits: number[];
+  probabilities: number[];
+  uncertainty: number;
+}
+
+export interface Evaluation {
+  /** In the order in which the pictures came. */
+  predictions: Prediction[];
+  metrics: Metrics;
+  /** Mean of the task's evaluation loss over batches, as the original prints it; null for a task without one. */
+  loss: number | null;
+}
+
+export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device'> {
+  /** The list that the batches' indices point into. */
+  samples: readonly Sample[];
+  /** Told after each batch how many are done. */
+  onBatch?(done: number): void;
+  /** Asked before each batch; true ends the evaluation without a result. */
+  shouldStop?(): boolean;
+}
+
+/**
+ * Predictions of `task` for every picture of `batches`, and the metrics over all of them together (never averaged over batches).
+ * The predicted class is the largest *logit*: with relu evidence the probabilities of a picture may all be equal. Null when asked
+ * to stop.
+ */
+export async function evaluate(
+  task: Task,
+  batches: AsyncIterable<Batch>,
+  options: EvaluateOptions,
+): Promise<Evaluation | null> {
+  const predictions: Prediction[] = [];
+  const losses: number[] = [];
+  let done = 0;
+  for await (const batch of batches) {
+    if (options.shouldStop?.()) return null;
+    const prediction = predict(task, batch, options);
+    predictions.push(...rows(batch, prediction, options.samples));
+    if (task.evaluationLoss) losses.push(task.evaluationLoss(prediction, batch.labels));
+    options.onBatch?.(++done);
+  }
+  const metrics = computeMetrics(predictions, task.dataset.classes);
+  return { predictions, metrics, loss: losses.length > 0 ? mean(losses) : null };
+}
+
+function predict(task: Task, batch: Batch, options: EvaluateOptions): BatchPrediction {
+  return noGrad(() => scope(() => inPrecision(options, () => task.predict(batch))));
+}
+
+function rows(batch: Batch, { logits, probabilities, uncertainty }: BatchPrediction, samples: readonly Sample[]): Prediction[] {
+  const classes = logits.length / batch.labels.length;
+  return Array.from(batch.labels, (label, i) => {
+    const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
+    const own = row(logits);
+    const { file } = samples[batch.indices[i] as number] as Sample;
+    return {
+      file,
+      label: Number(label),
+      predicted: largest(own, file),
+      logits: own,
+      probabilities: row(probabilities),
+      uncertainty: uncertainty[i] as number,
+    };
+  });
+}
+
+/** Position of the first largest logit. */
+function largest(logits: readonly number[], file: string): number {
+  const position = logits.indexOf(Math.max(...logits));
+  if (position >= 0) return position;
+  throw new UaferError('DIVERGED', `The model's logits for ${file} are not numbers: its weights are broken.`);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

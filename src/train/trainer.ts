@@ -1,0 +1,458 @@
+import { performance } from 'node:perf_hooks';
+import { type BatchSource, createLoader } from '../data/loader.js';
+import type { Batch } from '../data/types.js';
+import { generatorState, manualSeed, noGrad, ops, scope, setGeneratorState, setThreads, tensor } from '../engine/index.js';
+import { UaferError } from '../errors.js';
+import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
+import { writeFileAtomically } from '../files.js';
+import {
+  checkpointFolder,
+  copyCheckpoint,
+  type Progress,
+  readCheckpoint,
+  restoreTensors,
+  writeCheckpoint,
+} from './checkpoint.js';
+import type { DatasetName, TrainConfig } from './config.js';
+import { createMovingAverage, type MovingAverage, updateMovingAverage, withAverages } from './ema.js';
+import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from './messages.js';
+import { createOptimizer, type Optimizer, optimizerStep, optimizerTensors, restoreOptimizer } from './optimizer.js';
+import { configHash, createRunFolder, type RunFolder, runFolder, writeRunConfig } from './runFolder.js';
+import { openRunLog, type RunLog } from './runLog.js';
+import { learningRate } from './schedule.js';
+import { lossAndGradients, type StepLoss } from './step.js';
+import type { Task } from './task.js';
+
+export interface TrainHooks {
+  /** Go on with the run in `config.out` from its last checkpoint (from the start, when it has none yet). */
+  resume?: boolean;
+  onEvent?(event: TrainingEvent): void;
+  /** Asked after every step and every evaluation batch; true ends the run with a checkpoint. */
+  shouldStop?(): boolean;
+}
+
+/** A run in this process. */
+interface Run {
+  task: Task;
+  config: TrainConfig;
+  folder: RunFolder;
+  optimizer: Optimizer;
+  ema: MovingAverage | null;
+  progress: Progress;
+  /** Optimiser steps of an epoch. */
+  steps: number;
+  train: BatchSource;
+  test: BatchSource;
+  log: RunLog;
+  session: Session;
+  emit(event: TrainingEvent): void;
+  shouldStop(): boolean;
+}
+
+/** What this process has done so far; not part of checkpoints. */
+interface Session {
+  startedAt: number;
+  savedAt: number;
+  /** Seconds of `progress.seconds` from before this session. */
+  secondsBefore: number;
+  /** Of the present epoch: steps, pictures, and seconds by use. */
+  steps: number;
+  samples: number;
+  wait: number;
+  compute: number;
+  evaluate: number;
+  metrics: Evaluation['metrics'] | null;
+}
+
+const seconds = () => performance.now() / 1000;
+
+/**
+ * Trains `task` as `config` says and leaves a run folder in `config.out`: the original's loop (per-step learning rate, an evaluation
+ * of the whole test set after every epoch) with checkpoints in between. A run that was stopped, or killed at any moment, and then
+ * resumed ends with the same numbers as one that was left alone (same threads, CPU).
+ *
+ * `maxSteps` counts the steps of the whole run, `maxMinutes` this process alone; a run that ends by either is evaluated where it
+ * stands, without a trace in the state that `--resume` goes on from. Throws `USAGE` when the folder holds another run, `CHECKPOINT`
+ * when the one to resume does not fit, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
+ */
+export async function train(task: Task, config: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
+  if (config.threads > 0) setThreads(config.threads);
+  const run = openRun(task, config, hooks);
+  try {
+    run.emit(startEvent(run));
+    return await trainEpochs(run);
+  } finally {
+    await Promise.all([run.train.close(), run.test.close()]);
+    run.log.close();
+  }
+}
+
+function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
+  const folder = hooks.resume ? runFolder(config.out) : createRunFolder(config);
+  const optimizer = createOptimizer(task.state, task.groups);
+  const { ema: decay } = config.optimizer;
+  const ema = decay > 0 ? createMovingAverage(task.state, new Set(optimizer.parameters.keys()), decay) : null;
+  const checkpointed = hooks.resume === true && checkpointFolder(folder.last) !== null;
+  manualSeed(config.seed);
+  const progress = checkpointed ? restore(folder, task, config, optimizer, ema) : freshProgress(task);
+  if (hooks.resume) writeRunConfig(folder, config);
+  const trainLoader = createLoader(task.dataset.train, config, task.imageSize, 'train');
+  const now = seconds();
+  return {
+    task,
+    config,
+    folder,
+    optimizer,
+    ema,
+    progress,
+    steps: Math.ceil(trainLoader.batches / config.optimizer.accumulate),
+    train: trainLoader,
+    test: createLoader(task.dataset.test, config, task.imageSize, 'test'),
+    log: openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }),
+    session: {
+      startedAt: now,
+      savedAt: now,
+      secondsBefore: progress.seconds,
+      steps: 0,
+      samples: 0,
+      wait: 0,
+      compute: 0,
+      evaluate: 0,
+      metrics: null,
+    },
+    emit: hooks.onEvent ?? (() => {}),
+    shouldStop: hooks.shouldStop ?? (() => false),
+  };
+}
+
+function freshProgress(task: Task): Progress {
+  return {
+    epoch: 0,
+    step: 0,
+    globalStep: 0,
+    best: null,
+    totals: {},
+    seconds: 0,
+    samples: { train: task.dataset.train.length, test: task.dataset.test.length },
+  };
+}
+
+/** Brings weights, optimiser, averages and random generators back to where the last checkpoint left them. */
+function restore(
+  folder: RunFolder,
+  task: Task,
+  config: TrainConfig,
+  optimizer: Optimizer,
+  ema: MovingAverage | null,
+): Progress {
+  using checkpoint = readCheckpoint(folder.last);
+  const { version: _, configHash: hash, generators, ...progress } = checkpoint.state;
+  if (hash !== configHash(config)) {
+    throw new UaferError(
+      'CHECKPOINT',
+      `${folder.last} was written with other options than ${folder.config} has now. Undo the change to that file.`,
+    );
+  }
+  checkSamples(folder.last, progress.samples, freshProgress(task).samples);
+  restoreTensors(task.state, checkpoint.model, `${folder.last}/model.safetensors`);
+  if (ema) restoreTensors(ema.averages, checkpoint.ema ?? {}, `${folder.last}/ema.safetensors`);
+  restoreOptimizer(optimizer, checkpoint.optimizer, `${folder.last}/optimizer.safetensors`);
+  for (const [device, bytes] of Object.entries(generators)) restoreGenerator(device, bytes);
+  return progress;
+}
+
+function checkSamples(where: string, saved: Progress['samples'], found: Progress['samples']): void {
+  for (const part of ['train', 'test'] as const) {
+    if (saved[part] === found[part]) continue;
+    throw new UaferError(
+      'CHECKPOINT',
+      `${where} was written with ${saved[part]} ${part} pictures, but the data set has ${found[part]} now. ` +
+        'A run goes on with the data that it began with: check --data-path.',
+    );
+  }
+}
+
+function restoreGenerator(device: string, base64: string): void {
+  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
+  using state = tensor(bytes, [bytes.length]);
+  setGeneratorState(state, device);
+}
+
+function generatorStates(device: string): Record<string, string> {
+  const devices = [...new Set(['cpu', device])];
+  return Object.fromEntries(devices.map((name) => [name, generatorBytes(name)]));
+}
+
+function generatorBytes(device: string): string {
+  using state = generatorState(device);
+  return Buffer.from(state.data() as Uint8Array).toString('base64');
+}
+
+async function trainEpochs(run: Run): Promise<TrainResult> {
+  const { progress, config } = run;
+  while (progress.epoch < config.optimizer.epochs) {
+    if (outOfPatience(run)) return result(run, 'patience');
+    const ending = await trainEpoch(run);
+    if (ending === 'stopped') return stopped(run);
+    if (ending) return await endEarly(run, ending);
+    const evaluation = await evaluateRun(run);
+    if (!evaluation) return stopped(run);
+    endEpoch(run, evaluation);
+  }
+  return result(run, 'finished');
+}
+
+function outOfPatience({ progress, config }: Run): boolean {
+  const { patience } = config.run;
+  return patience > 0 && progress.best !== null && progress.epoch - 1 - progress.best.epoch >= patience;
+}
+
+/** Trains from where the run stands to the end of the epoch (null), or to what ends the run before. */
+async function trainEpoch(run: Run): Promise<Ending | null> {
+  const { progress, config, session } = run;
+  Object.assign(session, { steps: 0, samples: 0, wait: 0, compute: 0 });
+  const batches = run.train.epoch(progress.epoch, progress.step * config.optimizer.accumulate)[Symbol.asyncIterator]();
+  try {
+    while (progress.step < run.steps) {
+      const ending = reasonToEnd(run);
+      if (ending) return ending;
+      await trainStep(run, batches);
+      if (minutesSince(session.savedAt) >= config.run.checkpointMinutes) save(run);
+    }
+  } finally {
+    await batches.return?.();
+  }
+  return run.shouldStop() ? 'stopped' : null;
+}
+
+function reasonToEnd({ progress, config, session, shouldStop }: Run): Ending | null {
+  const { maxSteps, maxMinutes } = config.run;
+  if (shouldStop()) return 'stopped';
+  if (maxSteps > 0 && progress.globalStep >= maxSteps) return 'maxSteps';
+  if (maxMinutes > 0 && minutesSince(session.startedAt) >= maxMinutes) return 'maxMinutes';
+  return null;
+}
+
+const minutesSince = (time: number) => (seconds() - time) / 60;
+
+async function trainStep(run: Run, batches: AsyncIterator<Batch>): Promise<void> {
+  const { task, config, optimizer, progress, session } = run;
+  const began = seconds();
+  const waited = session.wait;
+  const { epochs, accumulate } = config.optimizer;
+  const { epoch, step } = progress;
+  const lr = learningRate(epoch + step / run.steps, config.optimizer);
+  const moment = { epoch, epochs, step, steps: run.steps };
+  const options = { precision: config.precision, device: config.device, accumulate };
+  const loss = await lossAndGradients(task, optimizer, take(batches, accumulate, session), moment, options);
+  refuseDivergence(run, loss.loss, lr);
+  optimizerStep(optimizer, lr);
+  if (run.ema) updateMovingAverage(run.ema, progress.globalStep + 1);
+  const took = seconds() - began;
+  session.compute += took - (session.wait - waited);
+  recordStep(run, loss, lr, took);
+}
+
+/** At most `count` of the next batches; the time they kept us waiting is added to `session.wait`. */
+async function* take(batches: AsyncIterator<Batch>, count: number, session: Session): AsyncGenerator<Batch> {
+  for (let i = 0; i < count; i++) {
+    const began = seconds();
+    const next = await batches.next();
+    session.wait += seconds() - began;
+    if (next.done) return;
+    yield next.value;
+  }
+}
+
+function refuseDivergence({ progress, folder }: Run, loss: number, lr: number): void {
+  if (Number.isFinite(loss)) return;
+  throw new UaferError(
+    'DIVERGED',
+    `The loss became ${loss} in epoch ${progress.epoch}, step ${progress.step} (learning rate ${lr}). ${advice(folder)}`,
+  );
+}
+
+function advice(folder: RunFolder): string {
+  const kept = checkpointFolder(folder.last) ? `The last good checkpoint is ${folder.last}. ` : '';
+  return `${kept}Start again with a lower --lr or a longer --warmup-epochs, and with --precision fp32 if it was bf16.`;
+}
+
+function recordStep(run: Run, { loss, parts, samples }: StepLoss, lr: number, took: number): void {
+  const { progress, session, config } = run;
+  const event: StepEvent = {
+    kind: 'step',
+    epoch: progress.epoch,
+    epochs: config.optimizer.epochs,
+    step: progress.step + 1,
+    steps: run.steps,
+    globalStep: progress.globalStep + 1,
+    loss,
+    parts,
+    lr,
+    imagesPerSecond: samples / took,
+    secondsLeft: 0,
+  };
+  for (const [name, value] of Object.entries({ loss, ...parts })) progress.totals[name] = (progress.totals[name] ?? 0) + value;
+  progress.step += 1;
+  progress.globalStep += 1;
+  session.steps += 1;
+  session.samples += samples;
+  event.secondsLeft = secondsLeft(run);
+  if (progress.globalStep % config.run.logEvery === 0) run.log.step(event);
+  run.emit(event);
+}
+
+function secondsLeft({ progress, config, steps, session }: Run): number {
+  const all = steps * config.optimizer.epochs;
+  const { maxSteps } = config.run;
+  const left = Math.max(0, (maxSteps > 0 ? Math.min(all, maxSteps) : all) - progress.globalStep);
+  return ((session.wait + session.compute) / Math.max(1, session.steps)) * left;
+}
+
+/** Scores the whole test set, with the averaged weights where the run keeps them; null when asked to stop meanwhile. */
+async function evaluateRun(run: Run): Promise<Evaluation | null> {
+  const { task, config, test, ema } = run;
+  const score = () =>
+    evaluate(task, test.epoch(0), {
+      samples: task.dataset.test,
+      precision: config.precision,
+      device: config.device,
+      onBatch: (done) => run.emit({ kind: 'evaluating', done, total: test.batches }),
+      shouldStop: run.shouldStop,
+    });
+  const began = seconds();
+  const evaluation = await (ema ? withAverages(ema, score) : score());
+  run.session.evaluate = seconds() - began;
+  if (evaluation) run.session.metrics = evaluation.metrics;
+  return evaluation;
+}
+
+/** The metric that decides which weights are best: the one that papers report for the data set. */
+function decisiveMetric(dataset: DatasetName): 'accuracy' | 'meanClassAccuracy' {
+  return dataset === 'affectnet' || dataset === 'affectnet_8' ? 'meanClassAccuracy' : 'accuracy';
+}
+
+/** The best so far with this evaluation counted; an equal later one does not replace it. */
+function bestWith({ progress, task }: Run, { metrics }: Evaluation): Best {
+  const metric = decisiveMetric(task.dataset.name);
+  const value = metrics[metric];
+  return progress.best && progress.best.value >= value ? progress.best : { metric, value, epoch: progress.epoch };
+}
+
+/** Log and metrics first, checkpoint last: who is killed in between repeats them to the same values. */
+function endEpoch(run: Run, evaluation: Evaluation): void {
+  const { progress } = run;
+  const best = bestWith(run, evaluation);
+  const improved = best !== progress.best;
+  report(run, evaluation, best);
+  Object.assign(progress, { epoch: progress.epoch + 1, step: 0, totals: {}, best });
+  if (improved) saveBest(run);
+  else save(run);
+}
+
+/**
+ * A limit is reached: the state to go on from is written first, so that the evaluation that follows cannot alter a run that is
+ * resumed with a higher limit.
+ */
+async function endEarly(run: Run, ending: Ending): Promise<TrainResult> {
+  save(run);
+  if (run.progress.step === 0) return result(run, ending);
+  const evaluation = await evaluateRun(run);
+  if (!evaluation) return result(run, 'stopped');
+  const best = bestWith(run, evaluation);
+  report(run, evaluation, best);
+  if (best !== run.progress.best) copyCheckpoint(run.folder.last, run.folder.best);
+  return { ...result(run, ending), best };
+}
+
+function stopped(run: Run): TrainResult {
+  save(run);
+  return result(run, 'stopped');
+}
+
+function result({ progress, folder, session }: Run, ending: Ending): TrainResult {
+  return {
+    ending,
+    runFolder: folder.path,
+    epochs: progress.epoch,
+    steps: progress.globalStep,
+    best: progress.best,
+    metrics: session.metrics,
+  };
+}
+
+function report(run: Run, evaluation: Evaluation, best: Best): void {
+  const { progress, session, config, folder } = run;
+  const means = Object.fromEntries(Object.entries(progress.totals).map(([name, sum]) => [name, sum / progress.step]));
+  const { loss = Number.NaN, ...parts } = means;
+  const event: EpochEvent = {
+    kind: 'epoch',
+    epoch: progress.epoch,
+    epochs: config.optimizer.epochs,
+    globalStep: progress.globalStep,
+    loss,
+    parts,
+    lr: learningRate(progress.epoch + (progress.step - 1) / run.steps, config.optimizer),
+    metrics: evaluation.metrics,
+    testLoss: evaluation.loss,
+    best,
+    imagesPerSecond: session.samples / (session.wait + session.compute),
+    seconds: { wait: session.wait, compute: session.compute, evaluate: session.evaluate },
+  };
+  run.log.epoch(event);
+  const { metrics, testLoss } = event;
+  const summary = { epoch: event.epoch, step: event.globalStep, ...metrics, loss: testLoss, best };
+  writeFileAtomically(folder.metrics, `${JSON.stringify(summary, null, 2)}\n`);
+  run.emit(event);
+}
+
+/** Writes `checkpoints/last`. */
+function save(run: Run): void {
+  writeState(run, run.folder.last);
+  saved(run, run.folder.last);
+}
+
+/** The same to both folders; `best` first, so that a `last` that knows of it never stands without it. */
+function saveBest(run: Run): void {
+  writeState(run, run.folder.best);
+  copyCheckpoint(run.folder.best, run.folder.last);
+  saved(run, run.folder.last);
+}
+
+function saved(run: Run, path: string): void {
+  run.session.savedAt = seconds();
+  run.emit({ kind: 'checkpoint', path });
+}
+
+function writeState(run: Run, path: string): void {
+  const { task, config, optimizer, ema, progress, session } = run;
+  refuseBrokenWeights(run);
+  writeCheckpoint(path, {
+    model: task.state,
+    optimizer: optimizerTensors(optimizer),
+    ema: ema?.averages ?? null,
+    state: {
+      ...progress,
+      seconds: session.secondsBefore + seconds() - session.startedAt,
+      configHash: configHash(config),
+      generators: generatorStates(config.device),
+    },
+  });
+}
+
+/** A finite loss can have had an infinite gradient; such weights must not replace a good checkpoint. */
+function refuseBrokenWeights({ optimizer, progress, folder }: Run): void {
+  for (const [name, parameter] of optimizer.parameters) {
+    const sum = noGrad(() => scope(() => ops.sum(parameter).item()));
+    if (Number.isFinite(sum)) continue;
+    throw new UaferError(
+      'DIVERGED',
+      `The weights "${name}" are no longer finite after step ${progress.globalStep}. ${advice(folder)}`,
+    );
+  }
+}
+
+function startEvent({ folder, config, steps, progress }: Run): TrainingEvent {
+  const { epoch, step } = progress;
+  return { kind: 'start', runFolder: folder.path, epochs: config.optimizer.epochs, steps, epoch, step };
+}

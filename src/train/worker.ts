@@ -1,0 +1,22 @@
+/** The training thread: makes the task and trains it. Started by `host.ts`. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { UaferError } from '../errors.js';
+import { createTask } from './createTask.js';
+import type { TrainingMessage, TrainingRequest } from './host.js';
+import type { TrainResult } from './messages.js';
+import { train } from './trainer.js';
+
+const send = (message: TrainingMessage) => parentPort?.postMessage(message);
+
+async function run({ config, resume, stop }: TrainingRequest): Promise<TrainResult> {
+  const flag = new Int32Array(stop);
+  const task = await createTask(config);
+  return train(task, config, { resume, onEvent: send, shouldStop: () => Atomics.load(flag, 0) !== 0 });
+}
+
+try {
+  send({ kind: 'done', result: await run(workerData as TrainingRequest) });
+} catch (error) {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  send({ kind: 'failed', code: error instanceof UaferError ? error.code : null, message, stack: stack ?? message });
+}
