@@ -65,6 +65,16 @@ const dataSchema = z.strictObject({
   augment: oneOf('default', 'none', 'strong').describe("default is the data set's own (the original's); none only resizes"),
   shuffle: flag().describe('false keeps the order of class, then list'),
   sampler: oneOf('default', 'uniform', 'imbalanced').describe('imbalanced draws with replacement by inverse class frequency'),
+  samplerPower: number(0, 1)
+    .optional()
+    .describe('draw with replacement by class frequency to the power of minus this, whatever the sampler says'),
+  votes: oneOf('majority', 'distribution')
+    .default('majority')
+    .describe('FER+: train on pictures with a majority label, or on all with the votes as a distribution'),
+  extraPath: z
+    .string('a folder')
+    .optional()
+    .describe('a folder data set whose training pictures are added; its classes are matched by name'),
   centerCrop: flag().default(false).describe('crop pictures that are not square'),
   allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
 });
@@ -77,6 +87,25 @@ const runSchema = z.strictObject({
   checkpointMinutes: number(0)
     .default(10)
     .describe("minutes between checkpoints within an epoch; one is written at every epoch's end and every stop in any case"),
+});
+
+const channels = z.array(whole(1), 'a list of whole numbers').min(2, 'at least two numbers');
+
+/** The small CLIP that pre-training makes, and the sentences that it learns. A recipe gives it; it has no options. */
+const pretrainSchema = z.strictObject({
+  stem: channels.describe(
+    'channels of the 3 x 3 convolutions in front of the vision tower; all but the first halve the picture',
+  ),
+  imageSize: whole(8),
+  visionWidth: whole(64),
+  visionLayers: whole(1),
+  textWidth: whole(64),
+  textLayers: whole(1),
+  contextLength: whole(4),
+  vocabularySize: whole(515).describe('514 and the number of BPE merges'),
+  embedDim: whole(8),
+  templates: z.array(z.string().includes('{class}', 'a text with {class} in it')).min(1, 'at least one sentence'),
+  localWeight: number(0).describe('weight of the loss on the local (patch) affinities beside the global one'),
 });
 
 export const trainConfigSchema = z.strictObject({
@@ -105,6 +134,7 @@ export const trainConfigSchema = z.strictObject({
   optimizer: optimizerSchema,
   data: dataSchema,
   run: runSchema.prefault({}),
+  pretrain: pretrainSchema.optional(),
 });
 
 /** Everything that decides a run. Written to the run folder as `config.yaml`; see `recipes/` for full sets of values. */
@@ -115,4 +145,5 @@ export type ModelConfig = z.infer<typeof modelSchema>;
 export type LossConfig = z.infer<typeof lossSchema>;
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
 export type DataConfig = z.infer<typeof dataSchema>;
+export type PretrainConfig = z.infer<typeof pretrainSchema>;
 export type RunConfig = z.infer<typeof runSchema>;

@@ -8,7 +8,8 @@ export interface Field {
   /** Its option, e.g. `--fix-layer`. */
   option: string;
   description: string;
-  kind: 'number' | 'boolean' | 'text';
+  /** A `structure` stands in files only. */
+  kind: 'number' | 'boolean' | 'text' | 'structure';
   choices?: readonly string[];
 }
 
@@ -35,7 +36,7 @@ function* walk(section: z.ZodObject, prefix: string): Generator<[string, Field]>
     const inner = unwrap(schema);
     const path = `${prefix}${name}`;
     if (inner instanceof z.ZodObject) yield* walk(inner, `${path}.`);
-    else yield [path, { path, option: optionName(path), description: schema.description ?? '', ...valueKind(inner) }];
+    else yield [path, { path, option: optionName(path), description: schema.description ?? '', ...valueKind(required(inner)) }];
   }
 }
 
@@ -44,9 +45,14 @@ function unwrap(schema: z.ZodType): z.ZodType {
   return hasDefault ? unwrap(schema.unwrap() as z.ZodType) : schema;
 }
 
+/** The schema of the value of an optional setting. */
+function required(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
+}
+
 function valueKind(schema: z.ZodType): Pick<Field, 'kind' | 'choices'> {
   if (schema instanceof z.ZodNumber) return { kind: 'number' };
   if (schema instanceof z.ZodBoolean) return { kind: 'boolean' };
   if (schema instanceof z.ZodEnum) return { kind: 'text', choices: schema.options.map(String) };
-  return { kind: 'text' };
+  return { kind: schema instanceof z.ZodObject ? 'structure' : 'text' };
 }
