@@ -14,8 +14,7 @@ export interface Sample {
 }
 
 export interface Dataset {
-  /** A `DatasetName`, or what a combination of data sets calls itself. */
-  name: string;
+  name: DatasetName;
   root: string;
   classes: readonly string[];
   train: readonly Sample[];

@@ -1,0 +1,98 @@
+/** Maps an output position to its source: x' = a x + b y + c, y' = d x + e y + f. */
+export type AffineMatrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
+
+export interface AffineParameters {
+  /** Clockwise on the screen, in degrees. */
+  angle: number;
+  /** In pixels, to the right and downwards. */
+  shift: readonly [number, number];
+  scale: number;
+}
+
+const CHANNELS = 3;
+
+/** The inverse of: rotate and scale about the centre of a `size` x `size` picture, then shift (torchvision's `RandomAffine`). */
+export function inverseAffine({ angle, shift: [shiftX, shiftY], scale }: AffineParameters, size: number): AffineMatrix {
+  const center = size / 2;
+  const radians = (angle * Math.PI) / 180;
+  const cos = Math.cos(radians) / scale;
+  const sin = Math.sin(radians) / scale;
+  const x = -center - shiftX;
+  const y = -center - shiftY;
+  return [cos, sin, cos * x + sin * y + center, -sin, cos, -sin * x + cos * y + center];
+}
+
+/**
+ * Nearest-neighbour affine of a square RGB picture, black outside, in 16.16 fixed point as Pillow's `transform(AFFINE, NEAREST)`
+ * computes it, so that the original's pixels come out.
+ */
+export function affineNearest(pixels: Uint8Array, size: number, matrix: AffineMatrix): Uint8Array {
+  const [a, b, c, d, e, f] = matrix;
+  const [stepX, rowX, stepY, rowY] = [fixed(a), fixed(b), fixed(d), fixed(e)];
+  let startX = fixed(c + a * 0.5 + b * 0.5);
+  let startY = fixed(f + d * 0.5 + e * 0.5);
+  const out = new Uint8Array(pixels.length);
+  let at = 0;
+  for (let y = 0; y < size; y++) {
+    let sourceX = startX;
+    let sourceY = startY;
+    for (let x = 0; x < size; x++, at += CHANNELS) {
+      const column = sourceX >> 16;
+      const row = sourceY >> 16;
+      if (column >= 0 && column < size && row >= 0 && row < size) {
+        const from = (row * size + column) * CHANNELS;
+        out[at] = pixels[from] as number;
+        out[at + 1] = pixels[from + 1] as number;
+        out[at + 2] = pixels[from + 2] as number;
+      }
+      sourceX += stepX;
+      sourceY += stepY;
+    }
+    startX += rowX;
+    startY += rowY;
+  }
+  return out;
+}
+
+const fixed = (value: number): number => Math.floor(value * 65536 + 0.5);
+
+/**
+ * Bilinear affine of a square RGB picture, its border repeated outside.
+ *
+ * @param gain factor and offset of the sampled values, which are then limited to 0..255.
+ * @param write takes position (y * size + x), and the three values.
+ */
+export function affineBilinear(
+  pixels: Uint8Array,
+  size: number,
+  [a, b, c, d, e, f]: AffineMatrix,
+  write: (position: number, red: number, green: number, blue: number) => void,
+): void {
+  const last = size - 1;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const sourceX = clamp(a * (x + 0.5) + b * (y + 0.5) + c - 0.5, last);
+      const sourceY = clamp(d * (x + 0.5) + e * (y + 0.5) + f - 0.5, last);
+      const left = Math.floor(sourceX);
+      const top = Math.floor(sourceY);
+      const right = (left < last ? left + 1 : left) * CHANNELS;
+      const fx = sourceX - left;
+      const fy = sourceY - top;
+      const upper = top * size * CHANNELS;
+      const lower = top < last ? upper + size * CHANNELS : upper;
+      const near = left * CHANNELS;
+      const w00 = (1 - fx) * (1 - fy);
+      const w10 = fx * (1 - fy);
+      const w01 = (1 - fx) * fy;
+      const w11 = fx * fy;
+      const mix = (channel: number): number =>
+        w00 * (pixels[upper + near + channel] as number) +
+        w10 * (pixels[upper + right + channel] as number) +
+        w01 * (pixels[lower + near + channel] as number) +
+        w11 * (pixels[lower + right + channel] as number);
+      write(y * size + x, mix(0), mix(1), mix(2));
+    }
+  }
+}
+
+const clamp = (value: number, last: number): number => Math.max(0, Math.min(value, last));
