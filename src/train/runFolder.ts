@@ -109,6 +109,7 @@ const FREE = [
   'workers',
   'threads',
   'device',
+  'data.extraPath',
   'data.allowUnreadable',
   'optimizer.epochs',
   'run.logEvery',

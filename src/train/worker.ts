@@ -1,7 +1,9 @@
 /** The training thread: makes the task and trains it. Started by `host.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { manualSeed, setThreads } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { createTask } from './createTask.js';
+import { chooseDevice } from './device.js';
 import type { TrainingMessage, TrainingRequest } from './host.js';
 import type { TrainResult } from './messages.js';
 import { train } from './trainer.js';
@@ -10,8 +12,11 @@ const send = (message: TrainingMessage) => parentPort?.postMessage(message);
 
 async function run({ config, resume, stop }: TrainingRequest): Promise<TrainResult> {
   const flag = new Int32Array(stop);
-  const task = await createTask(config);
-  return train(task, config, { resume, onEvent: send, shouldStop: () => Atomics.load(flag, 0) !== 0 });
+  const here = { ...config, device: chooseDevice(config.device) };
+  if (here.threads > 0) setThreads(here.threads);
+  manualSeed(here.seed);
+  const task = await createTask(here);
+  return train(task, here, { resume, onEvent: send, shouldStop: () => Atomics.load(flag, 0) !== 0 });
 }
 
 try {

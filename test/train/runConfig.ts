@@ -50,7 +50,14 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       accumulate: 1,
       ema: 0,
     },
-    data: { augment: 'default', shuffle: true, sampler: 'default', centerCrop: false, allowUnreadable: false },
+    data: {
+      augment: 'default',
+      shuffle: true,
+      sampler: 'default',
+      votes: 'majority',
+      centerCrop: false,
+      allowUnreadable: false,
+    },
     run: { logEvery: 1, maxSteps: 0, maxMinutes: 0, patience: 0, checkpointMinutes: 5 },
   };
   return {
