@@ -1,6 +1,6 @@
 /** Installing libtorch into a private folder, and building the addon against it. */
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -85,11 +85,11 @@ function buildFailure(output: string, log: string): string {
 }
 
 async function findCmake(say: (line: string) => void): Promise<string> {
-  const own = join(engineHome(), 'venv', 'bin', 'cmake');
+  const own = join(environment(), 'bin', 'cmake');
   for (const cmake of ['cmake', own]) if ((await run(cmake, ['--version'])).ok) return cmake;
   say('No cmake was found: installing one into the private Python environment');
-  await makeEnvironment(say);
-  const { ok, output } = await pip(['cmake'], say);
+  await makeEnvironment(environment(), say);
+  const { ok, output } = await pip(environment(), ['cmake'], say);
   if (ok) return own;
   throw new UaferError(
     'ENGINE_BUILD',
@@ -97,13 +97,42 @@ async function findCmake(say: (line: string) => void): Promise<string> {
   );
 }
 
+/** Into an environment beside the final one, renamed when whole: what was broken off half-way is never taken for a libtorch. */
 async function installLibtorch(say: (line: string) => void): Promise<Libtorch> {
-  await makeEnvironment(say);
+  clearBrokenOff();
+  const beside = `${environment()}.${process.pid}`;
+  try {
+    await makeEnvironment(beside, say);
+    await installWheel(beside, say);
+    rmSync(environment(), { recursive: true, force: true });
+    renameSync(beside, environment());
+  } finally {
+    rmSync(beside, { recursive: true, force: true });
+  }
+  return locateLibtorch();
+}
+
+function clearBrokenOff(): void {
+  for (const name of existsSync(engineHome()) ? readdirSync(engineHome()) : []) {
+    const pid = /^venv\.(\d+)$/.exec(name)?.[1];
+    if (pid && !isRunning(Number(pid))) rmSync(join(engineHome(), name), { recursive: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function installWheel(venv: string, say: (line: string) => void): Promise<void> {
   let output = '';
   for (const attempt of wheelAttempts()) {
     say(attempt.what);
-    const result = await pip(attempt.args, say);
-    if (result.ok) return locateLibtorch();
+    const result = await pip(venv, attempt.args, say);
+    if (result.ok) return;
     output = result.output;
   }
   throw new UaferError(
@@ -132,9 +161,8 @@ function wheelAttempts(): { what: string; args: string[] }[] {
   ].slice(0, process.platform === 'darwin' ? 2 : 3);
 }
 
-async function makeEnvironment(say: (line: string) => void): Promise<void> {
-  const venv = join(engineHome(), 'venv');
-  if ((await run(environmentPython(), ['-m', 'pip', '--version'])).ok) return;
+async function makeEnvironment(venv: string, say: (line: string) => void): Promise<void> {
+  if ((await run(pythonIn(venv), ['-m', 'pip', '--version'])).ok) return;
   say(`Making a private Python environment in ${venv}`);
   const { ok, output } = await run(pythonCommand(), ['-m', 'venv', '--clear', venv], say);
   if (ok) return;
@@ -145,12 +173,17 @@ async function makeEnvironment(say: (line: string) => void): Promise<void> {
   );
 }
 
-function environmentPython(): string {
-  return join(engineHome(), 'venv', 'bin', 'python');
+/** The private Python environment: it holds libtorch, and cmake where the machine has none. */
+function environment(): string {
+  return join(engineHome(), 'venv');
 }
 
-function pip(args: string[], say: (line: string) => void): Promise<RunResult> {
-  return run(environmentPython(), ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', ...args], say);
+function pythonIn(venv: string): string {
+  return join(venv, 'bin', 'python');
+}
+
+function pip(venv: string, args: string[], say: (line: string) => void): Promise<RunResult> {
+  return run(pythonIn(venv), ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', ...args], say);
 }
 
 interface RunResult {
