@@ -1,0 +1,13 @@
+import { writeFileAtomically } from '../files.js';
+import type { Prediction } from './evaluate.js';
+
+/**
+ * Writes the predictions file, whole or not at all: `{classes, rows: [{file, label, predicted, logits, probabilities,
+ * uncertainty}]}`, a line a row; labels and predictions are 0-based positions in `classes`.
+ */
+export function writePredictions(path: string, classes: readonly string[], predictions: readonly Prediction[]): void {
+  const rows = predictions.map(({ file, label, predicted, logits, probabilities, uncertainty }) =>
+    JSON.stringify({ file, label, predicted, logits, probabilities, uncertainty }),
+  );
+  writeFileAtomically(path, `{"classes": ${JSON.stringify(classes)}, "rows": [\n${rows.join(',\n')}\n]}\n`);
+}
