@@ -116,7 +116,11 @@ function nested(settings: Settings): Record<string, unknown> {
 
 function complaint(path: string, expected: string, settings: Settings): string {
   const setting = settings.get(path);
-  if (!setting) return `${optionName(path)} is needed: expected ${expected} (in a configuration file: ${path})`;
-  const choices = configFields.get(path)?.choices ?? [];
-  return `${setting.where}: expected ${expected}, got ${JSON.stringify(setting.value)}.${didYouMean(String(setting.value), choices)}`;
+  if (setting) {
+    const choices = configFields.get(path)?.choices ?? [];
+    return `${setting.where}: expected ${expected}, got ${JSON.stringify(setting.value)}.${didYouMean(String(setting.value), choices)}`;
+  }
+  const around = settings.get(path.split('.')[0] as string);
+  if (around) return `${around.where}: ${path}: expected ${expected}.`;
+  return `${optionName(path)} is needed: expected ${expected} (in a configuration file: ${path})`;
 }
