@@ -37,7 +37,8 @@ interface Coefficients {
 
 /**
  * Resizes RGB pixels as Pillow does: antialiased separable resampling (the kernel is widened when shrinking), horizontal then
- * vertical, with fixed-point weights and rounding to 8 bits after each pass. Equal to `Image.resize` bit for bit.
+ * vertical, with fixed-point weights and rounding to 8 bits after each pass. Equal to `Image.resize` bit for bit, except that Pillow
+ * from version 13 on begins with the vertical pass when the height shrinks much more than the width.
  */
 export function resizePicture(picture: Picture, width: number, height: number, filter: ResizeFilter): Picture {
   const narrow = picture.width === width ? picture : resizeRows(picture, width, coefficients(picture.width, width, filter));
