@@ -62,6 +62,8 @@ interface Session {
   compute: number;
   evaluate: number;
   metrics: Evaluation['metrics'] | null;
+  /** Pictures that were told of as unreadable, by path. */
+  unreadable: Set<string>;
 }
 
 const seconds = () => performance.now() / 1000;
@@ -119,6 +121,7 @@ function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
       compute: 0,
       evaluate: 0,
       metrics: null,
+      unreadable: new Set(),
     },
     emit: hooks.onEvent ?? (() => {}),
     shouldStop: hooks.shouldStop ?? (() => false),
@@ -324,7 +327,17 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
   const evaluation = await (ema ? withAverages(ema, score) : score());
   run.session.evaluate = seconds() - began;
   if (evaluation) run.session.metrics = evaluation.metrics;
+  tellUnreadable(run);
   return evaluation;
+}
+
+/** Names each picture that could not be read, once. */
+function tellUnreadable({ train, test, session, emit }: Run): void {
+  for (const [path, reason] of [...train.unreadable, ...test.unreadable]) {
+    if (session.unreadable.has(path)) continue;
+    session.unreadable.add(path);
+    emit({ kind: 'log', text: `Left out: ${reason}` });
+  }
 }
 
 /** The metric that decides which weights are best: the one that papers report for the data set. */
@@ -401,7 +414,14 @@ function report(run: Run, evaluation: Evaluation, best: Best): void {
   };
   run.log.epoch(event);
   const { metrics, testLoss } = event;
-  const summary = { epoch: event.epoch, step: event.globalStep, ...metrics, loss: testLoss, best };
+  const summary = {
+    epoch: event.epoch,
+    step: event.globalStep,
+    ...metrics,
+    loss: testLoss,
+    unreadable: run.test.unreadable.size,
+    best,
+  };
   writeFileAtomically(folder.metrics, `${JSON.stringify(summary, null, 2)}\n`);
   run.emit(event);
 }

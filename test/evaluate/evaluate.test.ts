@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import type { Batch, Dataset } from '#uafer/data/types.js';
+import { evaluate } from '#uafer/evaluate/evaluate.js';
+import type { Task } from '#uafer/train/task.js';
+
+const file = (i: number) => `face${i}.png`;
+const samples = [0, 1, 1, 0, 0].map((label, i) => ({ file: file(i), path: file(i), label }));
+const dataset: Dataset = { name: 'folder', root: '.', classes: ['happy', 'sad'], train: [], test: samples };
+/** One row of logits a picture; the second has no largest probability, the fourth is missing from the batches. */
+const LOGITS = [
+  [0.75, 0.25],
+  [-0.5, -0.25],
+  [1, 0.5],
+  [9, 9],
+  [0.25, 0.125],
+] as const;
+
+/** Answers from LOGITS; its evaluation loss is 10 times the size of the batch. */
+const task: Task = {
+  dataset,
+  imageSize: 1,
+  state: {},
+  groups: [],
+  loss: () => {
+    throw new Error('evaluation does not train');
+  },
+  predict: ({ indices }) => ({
+    logits: Float32Array.from([...indices].flatMap((i) => LOGITS[i] as readonly number[])),
+    probabilities: Float32Array.from([...indices].flatMap(() => [0.5, 0.5])),
+    uncertainty: Float32Array.from(indices, (i) => i / 8),
+  }),
+  evaluationLoss: (_, labels) => 10 * labels.length,
+};
+
+async function* batches(...groups: number[][]): AsyncGenerator<Batch> {
+  for (const group of groups) {
+    yield {
+      images: new Float32Array(3 * group.length),
+      shape: [group.length, 3, 1, 1],
+      labels: BigInt64Array.from(group, (i) => BigInt(samples[i]?.label ?? 0)),
+      indices: Int32Array.from(group),
+    };
+  }
+}
+
+const options = { samples, precision: 'fp32', device: 'cpu' } as const;
+
+test('gives a row a picture, with the class of the largest logit even where probabilities are equal', async () => {
+  const evaluation = await evaluate(task, batches([0, 1, 2], [4]), options);
+  expect(evaluation?.predictions).toEqual([
+    { file: 'face0.png', label: 0, predicted: 0, logits: [0.75, 0.25], probabilities: [0.5, 0.5], uncertainty: 0 },
+    { file: 'face1.png', label: 1, predicted: 1, logits: [-0.5, -0.25], probabilities: [0.5, 0.5], uncertainty: 0.125 },
+    { file: 'face2.png', label: 1, predicted: 0, logits: [1, 0.5], probabilities: [0.5, 0.5], uncertainty: 0.25 },
+    { file: 'face4.png', label: 0, predicted: 0, logits: [0.25, 0.125], probabilities: [0.5, 0.5], uncertainty: 0.5 },
+  ]);
+});
+
+test('takes the metrics over the whole set, whatever the batches', async () => {
+  const one = await evaluate(task, batches([0, 1, 2, 4]), options);
+  const four = await evaluate(task, batches([0], [1], [2], [4]), options);
+  expect(one?.metrics).toMatchObject({ samples: 4, accuracy: 3 / 4, meanClassAccuracy: (1 + 1 / 2) / 2 });
+  expect(four?.metrics).toEqual(one?.metrics);
+});
+
+test('averages the evaluation loss over batches, as the original prints it', async () => {
+  expect((await evaluate(task, batches([0, 1, 2], [4]), options))?.loss).toBe((30 + 10) / 2);
+  const { evaluationLoss: _, ...without } = task;
+  expect((await evaluate(without, batches([0]), options))?.loss).toBeNull();
+});
+
+test('stops between batches without a result, and tells how many are done', async () => {
+  const done: number[] = [];
+  const shouldStop = () => done.length === 2;
+  const stopped = await evaluate(task, batches([0], [1], [2]), {
+    ...options,
+    shouldStop,
+    onBatch: (count) => done.push(count),
+  });
+  expect(stopped).toBeNull();
+  expect(done).toEqual([1, 2]);
+});
+
+test('refuses logits that are not numbers, naming the picture', async () => {
+  const broken: Task = {
+    ...task,
+    predict: () => ({
+      logits: Float32Array.of(Number.NaN, 1),
+      probabilities: Float32Array.of(0.5, 0.5),
+      uncertainty: Float32Array.of(1),
+    }),
+  };
+  await expect(evaluate(broken, batches([2]), options)).rejects.toThrow(/face2\.png are not numbers/);
+});
