@@ -1,0 +1,79 @@
+import { truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { decodePicture } from '#uafer/data/decode.js';
+import { temporaryFolder, testPixels } from '../support/pictures.js';
+
+const WIDTH = 6;
+const HEIGHT = 4;
+const rgb = testPixels(WIDTH, HEIGHT, 3);
+const size = { width: WIDTH, height: HEIGHT };
+const source = () => sharp(rgb, { raw: { ...size, channels: 3 } });
+
+async function decoded(
+  name: string,
+  make: (file: string) => Promise<unknown>,
+): Promise<{ data: number[]; width: number; height: number }> {
+  using folder = temporaryFolder();
+  const file = join(folder.path, name);
+  await make(file);
+  const { data, width, height } = await decodePicture(file);
+  return { data: [...data], width, height };
+}
+
+describe('decodePicture', () => {
+  it('gives RGB bytes row by row', async () => {
+    expect(await decoded('a.png', (file) => source().png().toFile(file))).toEqual({ data: [...rgb], ...size });
+  });
+
+  it('repeats grey', async () => {
+    const grey = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => i * 9);
+    const { data } = await decoded('a.png', (file) =>
+      sharp(grey, { raw: { ...size, channels: 1 } })
+        .toColourspace('b-w')
+        .png()
+        .toFile(file),
+    );
+    expect(data).toEqual([...grey].flatMap((value) => [value, value, value]));
+  });
+
+  it('drops transparency without blending', async () => {
+    const { data } = await decoded('a.png', (file) => source().ensureAlpha(0.25).png().toFile(file));
+    expect(data).toEqual([...rgb]);
+  });
+
+  it('makes 8 bits of 16', async () => {
+    const { data } = await decoded('a.png', (file) => source().toColourspace('rgb16').png().toFile(file));
+    const worst = Math.max(...data.map((value, i) => Math.abs(value - (rgb[i] as number))));
+    expect(worst).toBeLessThanOrEqual(1);
+  });
+
+  it('makes RGB of CMYK', async () => {
+    const { data, width } = await decoded('a.jpg', (file) => source().toColourspace('cmyk').jpeg().toFile(file));
+    expect([width, data.length]).toEqual([WIDTH, rgb.length]);
+  });
+
+  it('does not turn a picture by its EXIF orientation, as the original does not', async () => {
+    const { width, height } = await decoded('a.jpg', (file) => source().withMetadata({ orientation: 6 }).jpeg().toFile(file));
+    expect([width, height]).toEqual([WIDTH, HEIGHT]);
+  });
+
+  it.each([
+    ['empty', async (file: string) => writeFileSync(file, '')],
+    ['no picture', async (file: string) => writeFileSync(file, 'not a picture at all')],
+    ['missing', async () => {}],
+    [
+      'cut off',
+      async (file: string) => {
+        await sharp(testPixels(200, 200, 1), { raw: { width: 200, height: 200, channels: 3 } })
+          .jpeg()
+          .toFile(file);
+        truncateSync(file, 1500);
+      },
+    ],
+  ])('names a file that is %s', async (_, make) => {
+    const message = expect.stringMatching(/face\.jpg cannot be read as a picture: ./);
+    await expect(decoded('face.jpg', make)).rejects.toMatchObject({ code: 'IMAGE', message });
+  });
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodePicture } from '#uafer/data/decode.js';
+import { createRandom } from '#uafer/data/random.js';
+import { resizePicture } from '#uafer/data/resize.js';
+import { type TransformOptions, toSquare, writeTensor } from '#uafer/data/transforms.js';
+import { testPixels } from '../support/pictures.js';
+import { readSafetensors } from '../support/safetensors.js';
+
+const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url);
+const expected = readSafetensors(fixture('transforms.safetensors'));
+const random = createRandom({ seed: 0, epoch: 0, stream: 0, position: 0 });
+const transform = { imageSize: 224, resize: 'shorter-bicubic', centerCrop: false, augment: 'none' } as const;
+
+async function transformed(file: string, options: TransformOptions): Promise<Float32Array> {
+  const pixels = toSquare(await decodePicture(fixture(file).pathname), options, file);
+  const out = new Float32Array(3 * options.imageSize ** 2);
+  writeTensor(pixels, options, random, out);
+  return out;
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return Array.from(a, (value, i) => Math.abs(value - (b[i] as number))).reduce((most, one) => Math.max(most, one), 0);
+}
+
+describe("the original's test transforms", () => {
+  it('gives the same numbers for AffectNet (bilinear, aspect not kept)', async () => {
+    for (const name of ['img_224', 'img_100x120']) {
+      const got = await transformed(`${name}.png`, { ...transform, resize: 'square-bilinear' });
+      expect(largestDifference(got, expected[`affectnet_test_${name}`]?.data ?? [])).toBeLessThan(1e-6);
+    }
+  });
+
+  it('gives the same numbers for a square picture of RAF-DB', async () => {
+    expect(
+      largestDifference(await transformed('img_224.png', transform), expected.rafdb_test_img_224?.data ?? []),
+    ).toBeLessThan(1e-6);
+  });
+
+  it('gives the same numbers for an oblong one (bicubic, aspect kept), of which the centre crop takes the middle rows', async () => {
+    const stored = expected.rafdb_test_img_100x120;
+    expect(stored?.shape).toEqual([3, 268, 224]);
+    const middle = [0, 1, 2].flatMap((channel) => {
+      const start = (channel * 268 + 22) * 224;
+      return Array.from(stored?.data.subarray(start, start + 224 * 224) ?? []);
+    });
+    expect(largestDifference(await transformed('img_100x120.png', { ...transform, centerCrop: true }), middle)).toBeLessThan(
+      1e-6,
+    );
+  });
+
+  it('refuses the oblong one without centre crop, and says what to do', async () => {
+    await expect(transformed('img_100x120.png', transform)).rejects.toMatchObject({
+      code: 'DATA',
+      message: expect.stringMatching(/img_100x120\.png is 100 x 120.*--center-crop/),
+    });
+  });
+});
+
+describe('resizePicture', () => {
+  const side = fc.integer({ min: 1, max: 40 });
+  const filter = fc.constantFrom('bilinear' as const, 'bicubic' as const);
+
+  it('keeps a constant picture constant', () => {
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        side,
+        side,
+        filter,
+        fc.integer({ min: 0, max: 255 }),
+        (width, height, toWidth, toHeight, kernel, value) => {
+          const data = new Uint8Array(width * height * 3).fill(value);
+          const resized = resizePicture({ data, width, height }, toWidth, toHeight, kernel);
+          expect(resized).toEqual({
+            data: new Uint8Array(toWidth * toHeight * 3).fill(value),
+            width: toWidth,
+            height: toHeight,
+          });
+        },
+      ),
+    );
+  });
+
+  it('leaves a picture of that size as it is', () => {
+    fc.assert(
+      fc.property(side, side, filter, (width, height, kernel) => {
+        const data = testPixels(width, height, 1);
+        expect(resizePicture({ data, width, height }, width, height, kernel).data).toEqual(data);
+      }),
+    );
+  });
+
+  it('stays within the range of the source when bilinear', () => {
+    fc.assert(
+      fc.property(
+        side,
+        side,
+        fc.array(fc.integer({ min: 60, max: 90 }), { minLength: 12, maxLength: 12 }),
+        (toWidth, toHeight, values) => {
+          const { data } = resizePicture({ data: Uint8Array.from(values), width: 2, height: 2 }, toWidth, toHeight, 'bilinear');
+          expect(Math.min(...data)).toBeGreaterThanOrEqual(Math.min(...values));
+          expect(Math.max(...data)).toBeLessThanOrEqual(Math.max(...values));
+        },
+      ),
+    );
+  });
+
+  it('limits the overshoot of the bicubic kernel to a byte', () => {
+    const edge = Uint8Array.from({ length: 8 * 3 }, (_, i) => (i < 12 ? 0 : 255));
+    const { data } = resizePicture({ data: edge, width: 8, height: 1 }, 32, 1, 'bicubic');
+    expect([data[0], data[3 * 13], data[3 * 18], data[3 * 31]]).toEqual([0, 0, 255, 255]);
+  });
+});
