@@ -126,9 +126,9 @@ export const trainConfigSchema = z.strictObject({
     .describe('auto takes a GPU where there is one'),
   precision: oneOf('fp32', 'bf16').default('fp32').describe('bf16 is mixed precision'),
   threads: whole(0).default(0).describe("threads an operator; 0 is libtorch's choice"),
-  workers: whole(1)
+  workers: whole(0)
     .default(() => Math.min(8, availableParallelism()))
-    .describe('worker threads that decode and transform pictures'),
+    .describe('worker threads that decode and transform pictures; 0 does it in the training thread'),
   model: modelSchema,
   loss: lossSchema,
   optimizer: optimizerSchema,

@@ -12,8 +12,8 @@ import { defaultRunPath, runFolder } from './runFolder.js';
 
 export interface ConfigSources {
   /** Name of a file in `recipes/`, or a path to a `.yaml`; else what `configFile` names, else `released`. */
-  recipe?: string;
-  configFile?: string;
+  recipe?: string | undefined;
+  configFile?: string | undefined;
   /** Values by dotted path, e.g. `{ 'model.alpha': 0.3 }`. */
   options?: Readonly<Record<string, unknown>>;
   /** Told, in a sentence, what was chosen because nothing was said. */

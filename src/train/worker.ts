@@ -10,8 +10,9 @@ import { train } from './trainer.js';
 
 const send = (message: TrainingMessage) => parentPort?.postMessage(message);
 
-async function run({ config, resume, stop }: TrainingRequest): Promise<TrainResult> {
+async function run({ config: asked, resume, stop }: TrainingRequest): Promise<TrainResult> {
   const flag = new Int32Array(stop);
+  const config = { ...asked, device: chooseDevice(asked.device) };
   const here = { ...config, device: chooseDevice(config.device) };
   if (here.threads > 0) setThreads(here.threads);
   manualSeed(here.seed);

@@ -1,0 +1,16 @@
+/** What a person reads while a command runs goes to stderr; results go to stdout, so that they can be piped. */
+
+/** How much a command says, and how. */
+export interface Verbosity {
+  quiet?: boolean;
+  json?: boolean;
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** A line on stderr, unless `--quiet`. */
+export function notes({ quiet }: Verbosity): (line: string) => void {
+  return quiet ? () => {} : (line) => void process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,96 @@
+import type { Command } from 'commander';
+import type { TrainConfig } from '../train/config.js';
+import { runTraining } from '../train/host.js';
+import type { TrainResult } from '../train/messages.js';
+import { resolveConfig } from '../train/resolve.js';
+import { findRun, runFolder } from '../train/runFolder.js';
+import {
+  addConfigOptions,
+  addOriginalOptions,
+  checkClasses,
+  configValues,
+  type OptionValues,
+  originalValues,
+} from './configOptions.js';
+import { abortOnInterrupt } from './interrupt.js';
+import { notes, printJson, type Verbosity } from './output.js';
+import { percent, trainingProgress } from './trainingProgress.js';
+
+interface TrainOptions extends Verbosity {
+  config?: string;
+  /** The run, or true for the last one. */
+  resume?: string | true;
+  out?: string;
+  recipe?: string;
+}
+
+export function addTrain(program: Command): void {
+  const train = program
+    .command('train')
+    .description('train UA-FER: fine-tune CLIP on a data set of faces')
+    .option('--config <path>', 'settings in YAML over those of the recipe, e.g. the config.yaml of another run')
+    .option('--resume [run]', 'go on with a run: a run folder, or else the last run in --out or runs/')
+    .option('--quiet', 'print nothing but errors')
+    .option('--json', 'print the result as one line of JSON');
+  addConfigOptions(train);
+  addOriginalOptions(train);
+  train
+    .addHelpText(
+      'after',
+      `
+Settings come from --recipe, then --config, then the options. Underscores and hyphens are alike, and the options of the original
+train.py work by their own names (--fix_layer, --lamda_kd, ...).
+
+Examples:
+  uafer train --dataset rafdb --data-path /data/RAFDB/basic --clip-path ViT-B-16.pt
+  uafer train --dataset affectnet --data-path /data/AffectNet --batch-size 64 --accumulate 4 --out runs/affectnet
+  uafer train --resume`,
+    )
+    .action((options: TrainOptions & OptionValues) => trainCommand(options));
+}
+
+async function trainCommand(options: TrainOptions & OptionValues): Promise<void> {
+  const note = notes(options);
+  const config = configuration(options, note);
+  const stopSignal = abortOnInterrupt(() => note('Stopping after this step, with a checkpoint. Ctrl-C again stops at once.'));
+  const progress = trainingProgress(options);
+  const resume = options.resume !== undefined;
+  const result = await runTraining(config, { resume, onEvent: progress.show, stopSignal }).finally(progress.close);
+  if (options.json) printJson(result);
+  for (const line of summary(result)) note(line);
+  if (result.ending === 'stopped') process.exitCode = 130;
+}
+
+function configuration(options: TrainOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
+  const values = { ...originalValues(options, onNote), ...configValues(options) };
+  const run = options.resume === undefined ? null : findRun(options.resume === true ? options.out : options.resume);
+  if (run) onNote(`Going on with ${run}.`);
+  const configFile = run ? runFolder(run).config : options.config;
+  const config = resolveConfig({
+    recipe: options.recipe,
+    configFile,
+    options: run ? { ...values, out: run } : values,
+    onNote,
+  });
+  checkClasses(options, config.dataset);
+  return config;
+}
+
+function summary({ ending, runFolder: run, best, metrics, steps }: TrainResult): string[] {
+  const endings: Record<TrainResult['ending'], string> = {
+    finished: 'Finished',
+    patience: 'No better for --patience epochs: ended',
+    maxSteps: 'Reached --max-steps',
+    maxMinutes: 'Reached --max-minutes',
+    stopped: 'Stopped',
+  };
+  const lines = [`${endings[ending]} after ${steps} steps.`];
+  if (metrics) lines.push(`accuracy ${percent(metrics.accuracy)}, mean class accuracy ${percent(metrics.meanClassAccuracy)}`);
+  if (best) lines.push(`best ${best.metric} ${percent(best.value)} in epoch ${best.epoch + 1}: ${runFolder(run).best}`);
+  lines.push(`run folder: ${run}`);
+  const limit = { maxSteps: ' --max-steps N', maxMinutes: ' --max-minutes N', stopped: '', finished: null, patience: null }[
+    ending
+  ];
+  if (limit !== null) lines.push(`Go on with: uafer train --resume ${run}${limit}`);
+  return lines;
+}

@@ -1,0 +1,70 @@
+import { createProgress, type Progress } from '../progress.js';
+import type { EpochEvent, StepEvent, TrainingEvent } from '../train/messages.js';
+import { notes, type Verbosity } from './output.js';
+
+/** Shows a run's events on stderr: a bar an epoch and a line for each that is done. */
+export function trainingProgress(verbosity: Verbosity): { show(event: TrainingEvent): void; close(): void } {
+  const note = notes(verbosity);
+  let shown: { label: string; progress: Progress } | null = null;
+  const close = () => {
+    shown?.progress.stop();
+    shown = null;
+  };
+  const bar = (label: string, total: number, unit: string, start: number): Progress => {
+    if (shown?.label === label) return shown.progress;
+    close();
+    shown = { label, progress: createProgress({ label, total, unit, start, quiet: verbosity.quiet ?? false }) };
+    return shown.progress;
+  };
+  const say = (line: string) => {
+    close();
+    note(line);
+  };
+  const show = (event: TrainingEvent) => {
+    switch (event.kind) {
+      case 'start':
+        return say(`Training ${event.epochs} epochs of ${event.steps} steps in ${event.runFolder}`);
+      case 'step':
+        return bar(epochName(event), event.steps, 'steps', event.step - 1).update(event.step, stepFields(event));
+      case 'evaluating':
+        return bar('evaluating', event.total, 'batches', event.done - 1).update(event.done);
+      case 'epoch':
+        return say(epochLine(event));
+      case 'log':
+        return say(event.text);
+      case 'checkpoint':
+        return;
+    }
+  };
+  return { show, close };
+}
+
+function epochName({ epoch, epochs }: { epoch: number; epochs: number }): string {
+  return `epoch ${epoch + 1}/${epochs}`;
+}
+
+function stepFields({ loss, imagesPerSecond, secondsLeft }: StepEvent): Record<string, string> {
+  return { loss: loss.toFixed(4), 'images/s': imagesPerSecond.toPrecision(3), 'whole run': `${hours(secondsLeft)} left` };
+}
+
+function epochLine(event: EpochEvent): string {
+  const { metrics, loss, testLoss, seconds, imagesPerSecond, best } = event;
+  const isBest = best?.epoch === event.epoch ? ' (best so far)' : '';
+  return [
+    `${epochName(event)}: loss ${loss.toFixed(4)}`,
+    ...(testLoss === null ? [] : [`test loss ${testLoss.toFixed(4)}`]),
+    `accuracy ${percent(metrics.accuracy)}, mean class accuracy ${percent(metrics.meanClassAccuracy)}${isBest}`,
+    `${imagesPerSecond.toPrecision(3)} images/s, ${seconds.wait.toFixed(0)} s waiting for pictures, ${seconds.evaluate.toFixed(0)} s evaluating`,
+  ].join('; ');
+}
+
+export function percent(value: number | null): string {
+  return value === null ? '-' : `${(100 * value).toFixed(2)}%`;
+}
+
+/** `0:04:10`: hours, minutes, seconds. */
+function hours(seconds: number): string {
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
