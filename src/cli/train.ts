@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { TrainConfig } from '../train/config.js';
 import { runTraining } from '../train/host.js';
 import type { TrainResult } from '../train/messages.js';
@@ -29,7 +29,11 @@ export function addTrain(program: Command): void {
     .command('train')
     .description('train UA-FER: fine-tune CLIP on a data set of faces')
     .option('--config <path>', 'settings in YAML over those of the recipe, e.g. the config.yaml of another run')
-    .option('--resume [run]', 'go on with a run: a run folder, or else the last run in --out or runs/')
+    .addOption(
+      new Option('--resume [run]', 'go on with a run: a run folder, or else the last run in --out or runs/').conflicts(
+        'config',
+      ),
+    )
     .option('--quiet', 'print nothing but errors')
     .option('--json', 'print the result as one line of JSON');
   addConfigOptions(train);
