@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { UaferError } from '../errors.js';
 import { type BatchJob, makeBatch, type PipelineSource, type PixelBatch } from './pipeline.js';
@@ -24,9 +23,10 @@ interface Waiting {
 interface Thread {
   worker: Worker;
   waiting: Map<number, Waiting>;
+  closing: boolean;
   /** Why it ended. */
   failure: Error | undefined;
-  ended: Promise<unknown>;
+  ended: Promise<void>;
 }
 
 /** @param workers threads; 0 makes each batch in the caller's thread when it is asked for. */
@@ -41,10 +41,11 @@ export function createPool(source: PipelineSource, workers: number): Pool {
       return ask(idlest, jobs++, job);
     },
     close: async () => {
-      for (const { worker } of threads) {
+      for (const thread of threads) {
         const request: Request = 'close';
-        worker.postMessage(request);
-        worker.ref();
+        thread.worker.postMessage(request);
+        thread.worker.ref();
+        thread.closing = true;
       }
       await Promise.all(threads.map(({ ended }) => ended));
     },
@@ -52,10 +53,12 @@ export function createPool(source: PipelineSource, workers: number): Pool {
 }
 
 function startThread(source: PipelineSource): Thread {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: source });
+  // Flags of the process (`--input-type`, a loader) are meant for its own program.
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: source, execArgv: [] });
+  const ended = new Promise<void>((resolve) => worker.on('exit', () => resolve()));
   // An idle thread does not keep the process alive; one that works does (see `ask`).
   worker.unref();
-  const thread: Thread = { worker, waiting: new Map(), failure: undefined, ended: once(worker, 'exit') };
+  const thread: Thread = { worker, waiting: new Map(), closing: false, failure: undefined, ended };
   worker.on('message', (answer: Answer) => settle(thread, answer));
   worker.on('error', (error) => {
     thread.failure = error;
@@ -81,7 +84,7 @@ function ask(thread: Thread, id: number, batch: BatchJob): Promise<PixelBatch> {
 function settle(thread: Thread, answer: Answer): void {
   const waiting = thread.waiting.get(answer.job);
   thread.waiting.delete(answer.job);
-  if (thread.waiting.size === 0) thread.worker.unref();
+  if (thread.waiting.size === 0 && !thread.closing) thread.worker.unref();
   if ('batch' in answer) waiting?.resolve(answer.batch);
   else waiting?.reject(answer.code ? new UaferError(answer.code, answer.message) : new Error(answer.message));
 }

@@ -1,0 +1,248 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BatchSource, createBatchSource, createLoader, type LoaderConfig } from '#uafer/data/loader.js';
+import { temporaryFolder, writePng } from '../support/pictures.js';
+
+const COUNT = 23;
+const folder = temporaryFolder();
+const samples = Array.from({ length: COUNT }, (_, i) => ({
+  file: `${i}.png`,
+  path: join(folder.path, `${i}.png`),
+  label: i % 3,
+  votes: [0, 1, 2].map((label) => (label === i % 3 ? 1 : 0)),
+}));
+const bad = { file: 'bad.png', path: join(folder.path, 'bad.png'), label: 0, votes: [1, 0, 0] };
+const loaderUrl = import.meta.resolve('#uafer/data/loader.js');
+
+beforeAll(async () => {
+  await Promise.all(samples.map(({ path }, i) => writePng(path, 20, 20, i)));
+  writeFileSync(bad.path, '');
+});
+afterAll(() => folder[Symbol.dispose]());
+
+function config(changed: Partial<LoaderConfig> = {}, data: Partial<LoaderConfig['data']> = {}): LoaderConfig {
+  return {
+    dataset: 'rafdb',
+    seed: 9,
+    workers: 0,
+    optimizer: { batchSize: 5, testBatchSize: 4 },
+    ...changed,
+    data: { augment: 'strong', shuffle: true, sampler: 'default', centerCrop: false, allowUnreadable: false, ...data },
+  };
+}
+
+interface Read {
+  indices: number[];
+  labels: number[];
+  images: Float32Array;
+}
+
+async function read(source: BatchSource, epoch: number, startBatch?: number): Promise<Read[]> {
+  const batches: Read[] = [];
+  for await (const { indices, labels, images } of source.epoch(epoch, startBatch))
+    batches.push({ indices: [...indices], labels: Array.from(labels, Number), images });
+  return batches;
+}
+
+async function withLoader<T>(source: BatchSource, use: (source: BatchSource) => Promise<T>): Promise<T> {
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
+const train = <T>(
+  changed: Partial<LoaderConfig>,
+  use: (source: BatchSource) => Promise<T>,
+  data?: Partial<LoaderConfig['data']>,
+) => withLoader(createLoader(samples, config(changed, data), 16, 'train'), use);
+
+describe('createLoader', () => {
+  it('gives (B, 3, S, S) pictures with labels, votes and positions, the last batch smaller', async () => {
+    await train({}, async (source) => {
+      expect(source.batches).toBe(5);
+      const shapes: number[][] = [];
+      const seen: number[] = [];
+      for await (const { images, shape, labels, votes, indices } of source.epoch(0)) {
+        shapes.push([...shape]);
+        seen.push(...indices);
+        expect(images).toHaveLength(shape.reduce((product, side) => product * side, 1));
+        expect([...labels]).toEqual([...indices].map((position) => BigInt(position % 3)));
+        expect(votes).toEqual(Float32Array.from([...indices].flatMap((position) => samples[position]?.votes ?? [])));
+      }
+      expect(shapes).toEqual([...Array(4).fill([5, 3, 16, 16]), [3, 3, 16, 16]]);
+      expect(seen.sort((a, b) => a - b)).toEqual(samples.map((_, i) => i));
+    });
+  });
+
+  it('gives the same numbers whatever the number of workers, in every epoch (cached or not)', async () => {
+    const epochs = (workers: number) => train({ workers }, async (source) => [await read(source, 0), await read(source, 1)]);
+    const expected = await epochs(0);
+    expect(expected[0]).not.toEqual(expected[1]);
+    for (const workers of [1, 3]) expect(await epochs(workers)).toEqual(expected);
+  });
+
+  it('gives the same numbers without a cache, and with one that holds some of the pictures', async () => {
+    const options = {
+      samples,
+      transform: { imageSize: 16, resize: 'shorter-bicubic', centerCrop: false, augment: 'strong' },
+      ...{ batchSize: 5, draw: 'shuffle', seed: 9, workers: 0, allowUnreadable: false, substitute: true },
+    } as const;
+    const epochs = (cacheBytes: number) =>
+      withLoader(createBatchSource({ ...options, cacheBytes }), async (source) => [
+        await read(source, 0),
+        await read(source, 1),
+      ]);
+    const expected = await epochs(2 ** 20);
+    for (const bytes of [0, 7 * 3 * 16 * 16]) expect(await epochs(bytes)).toEqual(expected);
+  });
+
+  it('starts within an epoch where it is told, without a replay', async () => {
+    const whole = await train({}, (source) => read(source, 4));
+    expect(await train({ workers: 2 }, (source) => read(source, 4, 3))).toEqual(whole.slice(3));
+    expect(await train({}, (source) => read(source, 4, 5))).toEqual([]);
+  });
+
+  it("keeps the list's order without shuffling, and for test pictures, which are not augmented", async () => {
+    const order = await train({}, (source) => read(source, 0), { shuffle: false });
+    expect(order.flatMap(({ indices }) => indices)).toEqual(samples.map((_, i) => i));
+    const test = () => withLoader(createLoader(samples, config(), 16, 'test'), (source) => read(source, 0));
+    const batches = await test();
+    expect(batches.map(({ indices }) => indices.length)).toEqual([4, 4, 4, 4, 4, 3]);
+    expect(await test()).toEqual(batches);
+  });
+
+  it('draws with replacement for AffectNet unless told otherwise', async () => {
+    const drawn = (data?: Partial<LoaderConfig['data']>) =>
+      train({ dataset: 'affectnet' }, async (source) => (await read(source, 0)).flatMap(({ indices }) => indices), data);
+    expect(new Set(await drawn()).size).toBeLessThan(COUNT);
+    expect(new Set(await drawn({ sampler: 'uniform' })).size).toBe(COUNT);
+    expect(new Set(await drawn({ samplerPower: 0.5 })).size).toBeLessThan(COUNT);
+    expect(await drawn({ shuffle: false })).toEqual(samples.map((_, i) => i));
+  });
+});
+
+describe('pictures that cannot be read', () => {
+  const withBad = [...samples.slice(0, 7), bad, ...samples.slice(7)];
+  const load = <T>(
+    part: 'train' | 'test',
+    allowUnreadable: boolean,
+    workers: number,
+    use: (source: BatchSource) => Promise<T>,
+  ) => withLoader(createLoader(withBad, config({ workers }, { allowUnreadable, shuffle: false }), 16, part), use);
+
+  it.each([0, 2])('stop the run beyond 1%, by name (%i workers)', async (workers) => {
+    const message = expect.stringMatching(
+      /1 of 24 pictures could not be read.*--allow-unreadable[\s\S]*bad\.png cannot be read as a picture/,
+    );
+    await expect(load('train', false, workers, (source) => read(source, 0))).rejects.toMatchObject({ code: 'IMAGE', message });
+  });
+
+  it('up to 1% are left out and listed', async () => {
+    const many = [...Array.from({ length: 6 }, () => samples).flat(), bad];
+    await withLoader(createLoader(many, config(), 16, 'test'), async (source) => {
+      expect((await read(source, 0)).flatMap(({ indices }) => indices)).toHaveLength(6 * COUNT);
+      expect([...source.unreadable.keys()]).toEqual([bad.path]);
+    });
+  });
+
+  it('are replaced in training by the next picture, so that batches stay whole', async () => {
+    const batches = await load('train', true, 1, (source) => read(source, 0));
+    expect(batches.map(({ indices }) => indices)).toEqual([
+      [0, 1, 2, 3, 4],
+      [5, 6, 10, 8, 9],
+      [10, 11, 12, 13, 14],
+      [15, 16, 17, 18, 19],
+      [20, 21, 22, 23],
+    ]);
+  });
+
+  it('are left out of evaluation, and a batch of nothing else with them', async () => {
+    const batches = await load('test', true, 1, (source) => read(source, 0));
+    expect(batches.flatMap(({ indices }) => indices)).toEqual(withBad.map((_, i) => i).filter((i) => withBad[i] !== bad));
+    const alone = createLoader([...samples.slice(0, 4), bad], config({}, { allowUnreadable: true }), 16, 'test');
+    expect((await withLoader(alone, (source) => read(source, 0))).map(({ indices }) => indices)).toEqual([[0, 1, 2, 3]]);
+  });
+
+  it('stop training when they are all there is', async () => {
+    const alone = createLoader([bad, bad], config({}, { allowUnreadable: true }), 16, 'train');
+    await expect(withLoader(alone, (source) => read(source, 0))).rejects.toMatchObject({ code: 'IMAGE' });
+  });
+});
+
+describe('threads', () => {
+  it.each([0, 1])('pass on what stops the run: an oblong picture (%i workers)', async (workers) => {
+    const oblong = { file: 'oblong.png', path: join(folder.path, 'oblong.png'), label: 0 };
+    await writePng(oblong.path, 20, 30);
+    const source = createLoader([oblong], config({ workers }), 16, 'train');
+    const message = expect.stringContaining('--center-crop');
+    await expect(withLoader(source, (open) => read(open, 0))).rejects.toMatchObject({
+      name: 'UaferError',
+      code: 'DATA',
+      message,
+    });
+  });
+
+  it('can be left in the middle of an epoch and asked for another', async () => {
+    await train({ workers: 2 }, async (source) => {
+      for await (const { indices } of source.epoch(0)) {
+        expect(indices).toHaveLength(5);
+        break;
+      }
+      expect(await read(source, 1)).toHaveLength(5);
+    });
+  });
+
+  it('end with close, and a closed loader says so', async () => {
+    const source = createLoader(samples, config({ workers: 1 }), 16, 'train');
+    await read(source, 0);
+    await source.close();
+    await expect(read(source, 1)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  });
+
+  it('close while batches are under way', async () => {
+    const source = createLoader(samples, config({ workers: 2 }), 16, 'train');
+    const batches = source.epoch(0);
+    await batches.next();
+    await source.close();
+  });
+
+  /** A program that does as `take` says after each batch. */
+  const program = (take: string) => `
+    import { createLoader } from ${JSON.stringify(loaderUrl)};
+    const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, 16, 'train');
+    let pictures = 0;
+    for await (const batch of source.epoch(0)) { pictures += batch.indices.length; ${take} }
+    console.log(pictures);`;
+
+  it.each([
+    ['after an epoch', '', '23'],
+    ['in the middle of one', 'break;', '5'],
+    ['when closed in the middle of one', 'await source.close(); break;', '5'],
+  ])('do not keep the process alive %s', async (_, take, printed) => {
+    const run = promisify(execFile);
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program(take)], { timeout: 20_000 });
+    expect(stdout.trim()).toBe(printed);
+  });
+
+  it('work from within a worker', async () => {
+    const code = `
+      import { parentPort } from 'node:worker_threads';
+      import { createLoader } from ${JSON.stringify(loaderUrl)};
+      const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, 16, 'train');
+      const seen = [];
+      for await (const batch of source.epoch(0)) seen.push(...batch.indices);
+      await source.close();
+      parentPort.postMessage(seen);`;
+    const outer = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+    const exit = new Promise((resolve) => outer.once('exit', resolve));
+    const seen = await new Promise<number[]>((resolve, reject) => outer.once('message', resolve).once('error', reject));
+    expect(seen).toEqual((await train({}, (source) => read(source, 0))).flatMap(({ indices }) => indices));
+    expect(await exit).toBe(0);
+  });
+});
