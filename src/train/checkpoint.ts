@@ -31,6 +31,8 @@ const progressSchema = z.strictObject({
   best: z.strictObject({ metric: z.string(), value: z.number(), epoch: z.int() }).nullable(),
   /** Sums of the loss and its parts over this epoch's steps. */
   totals: z.record(z.string(), z.number()),
+  /** Pictures of this epoch so far, and the seconds that went into waiting for them and into computing. */
+  spent: z.strictObject({ pictures: z.int(), wait: z.number(), compute: z.number() }),
   /** Seconds of training so far, over all interruptions. */
   seconds: z.number(),
   /** Sizes of the data set: a resumed run must see the same one. */

@@ -47,7 +47,7 @@ export interface StepEvent {
   /** Learning rate before each group's scale. */
   lr: number;
   imagesPerSecond: number;
-  /** Until the last step of the run at this session's pace, evaluation left out. */
+  /** Until the last step of the run at this epoch's pace, evaluation left out. */
   secondsLeft: number;
 }
 

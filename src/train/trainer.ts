@@ -55,12 +55,8 @@ interface Session {
   savedAt: number;
   /** Seconds of `progress.seconds` from before this session. */
   secondsBefore: number;
-  /** Of the present epoch: steps, pictures, and seconds by use. */
-  steps: number;
-  samples: number;
-  wait: number;
-  compute: number;
-  evaluate: number;
+  /** Of the last evaluation. */
+  evaluationSeconds: number;
   metrics: Evaluation['metrics'] | null;
   /** Pictures that were told of as unreadable, by path. */
   unreadable: Set<string>;
@@ -115,11 +111,7 @@ function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
       startedAt: now,
       savedAt: now,
       secondsBefore: progress.seconds,
-      steps: 0,
-      samples: 0,
-      wait: 0,
-      compute: 0,
-      evaluate: 0,
+      evaluationSeconds: 0,
       metrics: null,
       unreadable: new Set(),
     },
@@ -128,6 +120,8 @@ function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
   };
 }
 
+const nothingSpent = () => ({ pictures: 0, wait: 0, compute: 0 });
+
 function freshProgress(task: Task): Progress {
   return {
     epoch: 0,
@@ -135,6 +129,7 @@ function freshProgress(task: Task): Progress {
     globalStep: 0,
     best: null,
     totals: {},
+    spent: nothingSpent(),
     seconds: 0,
     samples: { train: task.dataset.train.length, test: task.dataset.test.length },
   };
@@ -213,7 +208,6 @@ function outOfPatience({ progress, config }: Run): boolean {
 /** Trains from where the run stands to the end of the epoch (null), or to what ends the run before. */
 async function trainEpoch(run: Run): Promise<Ending | null> {
   const { progress, config, session } = run;
-  Object.assign(session, { steps: 0, samples: 0, wait: 0, compute: 0 });
   const batches = run.train.epoch(progress.epoch, progress.step * config.optimizer.accumulate)[Symbol.asyncIterator]();
   try {
     while (progress.step < run.steps) {
@@ -239,29 +233,30 @@ function reasonToEnd({ progress, config, session, shouldStop }: Run): Ending | n
 const minutesSince = (time: number) => (seconds() - time) / 60;
 
 async function trainStep(run: Run, batches: AsyncIterator<Batch>): Promise<void> {
-  const { task, config, optimizer, progress, session } = run;
+  const { task, config, optimizer, progress } = run;
+  const { spent } = progress;
   const began = seconds();
-  const waited = session.wait;
+  const waitedBefore = spent.wait;
   const { epochs, accumulate } = config.optimizer;
   const { epoch, step } = progress;
   const lr = learningRate(epoch + step / run.steps, config.optimizer);
   const moment = { epoch, epochs, step, steps: run.steps };
   const options = { precision: config.precision, device: config.device, accumulate };
-  const loss = await lossAndGradients(task, optimizer, take(batches, accumulate, session), moment, options);
+  const loss = await lossAndGradients(task, optimizer, take(batches, accumulate, spent), moment, options);
   refuseDivergence(run, loss.loss, lr);
   optimizerStep(optimizer, lr);
   if (run.ema) updateMovingAverage(run.ema, progress.globalStep + 1);
   const took = seconds() - began;
-  session.compute += took - (session.wait - waited);
+  spent.compute += took - (spent.wait - waitedBefore);
   recordStep(run, loss, lr, took);
 }
 
-/** At most `count` of the next batches; the time they kept us waiting is added to `session.wait`. */
-async function* take(batches: AsyncIterator<Batch>, count: number, session: Session): AsyncGenerator<Batch> {
+/** At most `count` of the next batches; the time they kept us waiting is added to `spent.wait`. */
+async function* take(batches: AsyncIterator<Batch>, count: number, spent: Progress['spent']): AsyncGenerator<Batch> {
   for (let i = 0; i < count; i++) {
     const began = seconds();
     const next = await batches.next();
-    session.wait += seconds() - began;
+    spent.wait += seconds() - began;
     if (next.done) return;
     yield next.value;
   }
@@ -271,7 +266,7 @@ function refuseDivergence({ progress, folder }: Run, loss: number, lr: number): 
   if (Number.isFinite(loss)) return;
   throw new UaferError(
     'DIVERGED',
-    `The loss became ${loss} in epoch ${progress.epoch}, step ${progress.step} (learning rate ${lr}). ${advice(folder)}`,
+    `The loss became ${loss} in epoch ${progress.epoch} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
   );
 }
 
@@ -281,35 +276,33 @@ function advice(folder: RunFolder): string {
 }
 
 function recordStep(run: Run, { loss, parts, samples }: StepLoss, lr: number, took: number): void {
-  const { progress, session, config } = run;
+  const { progress, config } = run;
+  for (const [name, value] of Object.entries({ loss, ...parts })) progress.totals[name] = (progress.totals[name] ?? 0) + value;
+  progress.step += 1;
+  progress.globalStep += 1;
+  progress.spent.pictures += samples;
   const event: StepEvent = {
     kind: 'step',
     epoch: progress.epoch,
     epochs: config.optimizer.epochs,
-    step: progress.step + 1,
+    step: progress.step,
     steps: run.steps,
-    globalStep: progress.globalStep + 1,
+    globalStep: progress.globalStep,
     loss,
     parts,
     lr,
     imagesPerSecond: samples / took,
-    secondsLeft: 0,
+    secondsLeft: secondsLeft(run),
   };
-  for (const [name, value] of Object.entries({ loss, ...parts })) progress.totals[name] = (progress.totals[name] ?? 0) + value;
-  progress.step += 1;
-  progress.globalStep += 1;
-  session.steps += 1;
-  session.samples += samples;
-  event.secondsLeft = secondsLeft(run);
   if (progress.globalStep % config.run.logEvery === 0) run.log.step(event);
   run.emit(event);
 }
 
-function secondsLeft({ progress, config, steps, session }: Run): number {
+function secondsLeft({ progress, config, steps }: Run): number {
   const all = steps * config.optimizer.epochs;
   const { maxSteps } = config.run;
   const left = Math.max(0, (maxSteps > 0 ? Math.min(all, maxSteps) : all) - progress.globalStep);
-  return ((session.wait + session.compute) / Math.max(1, session.steps)) * left;
+  return ((progress.spent.wait + progress.spent.compute) / progress.step) * left;
 }
 
 /** Scores the whole test set, with the averaged weights where the run keeps them; null when asked to stop meanwhile. */
@@ -325,7 +318,7 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
     });
   const began = seconds();
   const evaluation = await (ema ? withAverages(ema, score) : score());
-  run.session.evaluate = seconds() - began;
+  run.session.evaluationSeconds = seconds() - began;
   if (evaluation) run.session.metrics = evaluation.metrics;
   tellUnreadable(run);
   return evaluation;
@@ -358,7 +351,7 @@ function endEpoch(run: Run, evaluation: Evaluation): void {
   const best = bestWith(run, evaluation);
   const improved = best !== progress.best;
   report(run, evaluation, best);
-  Object.assign(progress, { epoch: progress.epoch + 1, step: 0, totals: {}, best });
+  Object.assign(progress, { epoch: progress.epoch + 1, step: 0, totals: {}, spent: nothingSpent(), best });
   if (improved) saveBest(run);
   else save(run);
 }
@@ -396,6 +389,7 @@ function result({ progress, folder, session }: Run, ending: Ending): TrainResult
 
 function report(run: Run, evaluation: Evaluation, best: Best): void {
   const { progress, session, config, folder } = run;
+  const { spent } = progress;
   const means = Object.fromEntries(Object.entries(progress.totals).map(([name, sum]) => [name, sum / progress.step]));
   const { loss = Number.NaN, ...parts } = means;
   const event: EpochEvent = {
@@ -409,8 +403,8 @@ function report(run: Run, evaluation: Evaluation, best: Best): void {
     metrics: evaluation.metrics,
     testLoss: evaluation.loss,
     best,
-    imagesPerSecond: session.samples / (session.wait + session.compute),
-    seconds: { wait: session.wait, compute: session.compute, evaluate: session.evaluate },
+    imagesPerSecond: spent.pictures / (spent.wait + spent.compute),
+    seconds: { wait: spent.wait, compute: spent.compute, evaluate: session.evaluationSeconds },
   };
   run.log.epoch(event);
   const { metrics, testLoss } = event;

@@ -6,6 +6,7 @@ import type { Dataset } from '#uafer/data/types.js';
 import { readCheckpointState } from '#uafer/train/checkpoint.js';
 import type { TrainConfig } from '#uafer/train/config.js';
 import type { TrainingEvent } from '#uafer/train/messages.js';
+import { readRunLog } from '#uafer/train/runLog.js';
 import { type TrainHooks, train } from '#uafer/train/trainer.js';
 import { createLinearTask, type LinearTaskOptions } from './linearTask.js';
 import { writeDataset } from './pictures.js';
@@ -28,6 +29,12 @@ const linearTask = (options: Partial<LinearTaskOptions> = {}) =>
   createLinearTask({ dataset, imageSize: SIZE, dropout: true, ...options });
 const modelBytes = (run: string, which = 'last') => readFileSync(join(run, 'checkpoints', which, 'model.safetensors'));
 const metricsOf = (run: string) => JSON.parse(readFileSync(join(run, 'metrics.json'), 'utf8'));
+
+/** The log without what depends on the clock. */
+const logOf = (run: string) =>
+  readRunLog(join(run, 'log.jsonl')).map((line) =>
+    Object.fromEntries(Object.entries(line).filter(([name]) => !/^(seconds_|images_per_s)/.test(name))),
+  );
 
 /** Trains and tells every event. */
 async function trained(config: TrainConfig, hooks: TrainHooks = {}, task = linearTask()) {
@@ -57,6 +64,7 @@ describe('a run', () => {
     );
     expect(steps[0]?.lr).toBe(0);
     expect(events.filter(({ kind }) => kind === 'epoch')).toHaveLength(3);
+    expect(logOf(out)[0]).toMatchObject({ kind: 'step', epoch: 0, step: 1, loss: steps[0]?.loss, lr: 0, ...steps[0]?.parts });
     expect(result.metrics?.accuracy).toBeGreaterThan(0.5);
     for (const name of ['config.yaml', 'log.jsonl', 'metrics.json', 'checkpoints/last', 'checkpoints/best']) {
       expect(existsSync(join(out, name)), name).toBe(true);
@@ -99,6 +107,7 @@ describe('a resumed run', () => {
     expect(modelBytes(broken)).toEqual(modelBytes(whole));
     expect(modelBytes(broken, 'best')).toEqual(modelBytes(whole, 'best'));
     expect(metricsOf(broken)).toEqual(metricsOf(whole));
+    expect(logOf(broken)).toEqual(logOf(whole));
   });
 
   test('that was stopped while it evaluated evaluates again', async () => {
@@ -128,6 +137,7 @@ describe('a resumed run', () => {
     await trained(testConfig(limited), { resume: true });
     expect(modelBytes(limited)).toEqual(modelBytes(whole));
     expect(metricsOf(limited)).toEqual(metricsOf(whole));
+    expect(logOf(limited)).toEqual(logOf(whole));
   });
 
   test('starts from the beginning when it was killed before its first checkpoint', async () => {
@@ -170,7 +180,7 @@ describe('what ends a run early', () => {
     const failure = trained(testConfig(out), {}, task);
     await expect(failure).rejects.toMatchObject({
       code: 'DIVERGED',
-      message: expect.stringMatching(/became NaN in epoch 1, step 2/),
+      message: expect.stringMatching(/became NaN in epoch 1 at step 6/),
     });
     expect(readCheckpointState(join(out, 'checkpoints', 'last'))).toMatchObject({ epoch: 1, step: 0, globalStep: STEPS });
   });
