@@ -33,8 +33,6 @@ const progressSchema = z.strictObject({
   totals: z.record(z.string(), z.number()),
   /** Pictures of this epoch so far, and the seconds that went into waiting for them and into computing. */
   spent: z.strictObject({ pictures: z.int(), wait: z.number(), compute: z.number() }),
-  /** Seconds of training so far, over all interruptions. */
-  seconds: z.number(),
   /** Sizes of the data set: a resumed run must see the same one. */
   samples: z.strictObject({ train: z.int(), test: z.int() }),
 });
@@ -110,7 +108,8 @@ function replaceFolder(folder: string, fill: (partial: string) => void): void {
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
   fill(partial);
-  for (const name of readdirSync(partial)) flush(join(partial, name));
+  flush(join(partial, STATE));
+  flush(partial);
   renameSync(partial, `${folder}.next`);
   finishReplacement(folder);
   flush(dirname(folder));

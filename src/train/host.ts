@@ -32,8 +32,8 @@ export interface RunTrainingOptions {
  * training, with its code.
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions = {}): Promise<TrainResult> {
-  const resume = options.resume ?? false;
-  if (resume) checkFolder(config);
+  const { resume = false, onEvent = () => {} } = options;
+  if (resume) checkFolder(config, onEvent);
   else refuseOverwrite(config.out);
   const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const askToStop = () => void Atomics.store(new Int32Array(stop), 0, 1);
@@ -42,18 +42,23 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   const request: TrainingRequest = { config, resume, stop };
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: request });
   try {
-    return await outcome(worker, options.onEvent ?? (() => {}));
+    return await outcome(worker, onEvent);
   } finally {
     options.stopSignal?.removeEventListener('abort', askToStop);
     await worker.terminate();
   }
 }
 
-function checkFolder(config: TrainConfig): void {
+function checkFolder(config: TrainConfig, onEvent: (event: TrainingEvent) => void): void {
   if (!holdsRun(config.out)) {
     throw new UaferError('USAGE', `${config.out} holds no run to resume: expected a folder with config.yaml.`);
   }
-  checkResume(readRunConfig(config.out), config);
+  const saved = readRunConfig(config.out);
+  checkResume(saved, config);
+  const { epochs } = config.optimizer;
+  if (epochs === saved.optimizer.epochs) return;
+  const text = `The run had ${saved.optimizer.epochs} epochs: from here on the learning rate follows the schedule of ${epochs}.`;
+  onEvent({ kind: 'log', text });
 }
 
 function outcome(worker: Worker, onEvent: (event: TrainingEvent) => void): Promise<TrainResult> {

@@ -15,6 +15,7 @@ export { createTask } from './createTask.js';
 export { type RunTrainingOptions, runTraining } from './host.js';
 export type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from './messages.js';
 export { type ConfigSources, resolveConfig } from './resolve.js';
+export type { TrainHooks } from './run.js';
 export { findRun, type RunFolder, readRunConfig, runFolder } from './runFolder.js';
 export type { BatchPrediction, LossParts, Moment, ParameterGroup, Task } from './task.js';
-export { type TrainHooks, train } from './trainer.js';
+export { train } from './trainer.js';

@@ -1,4 +1,4 @@
-import type { Evaluation } from '../evaluate/evaluate.js';
+import type { Metrics } from '../evaluate/metrics.js';
 
 /** Why a run ended. */
 export type Ending =
@@ -28,7 +28,7 @@ export interface TrainResult {
   steps: number;
   best: Best | null;
   /** Metrics of the last evaluation; null when the run ended before one. */
-  metrics: Evaluation['metrics'] | null;
+  metrics: Metrics | null;
 }
 
 /** One optimiser step is done. */
@@ -63,7 +63,7 @@ export interface EpochEvent {
   parts: Record<string, number>;
   /** Learning rate of the last step, before each group's scale. */
   lr: number;
-  metrics: Evaluation['metrics'];
+  metrics: Metrics;
   /** Mean of the evaluation loss over batches; null when the task defines none. */
   testLoss: number | null;
   best: Best | null;

@@ -1,68 +1,17 @@
-import { performance } from 'node:perf_hooks';
-import { type BatchSource, createLoader } from '../data/loader.js';
 import type { Batch } from '../data/types.js';
-import { generatorState, manualSeed, noGrad, ops, scope, setGeneratorState, setThreads, tensor } from '../engine/index.js';
+import { setThreads } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { writeFileAtomically } from '../files.js';
-import {
-  checkpointFolder,
-  copyCheckpoint,
-  type Progress,
-  readCheckpoint,
-  restoreTensors,
-  writeCheckpoint,
-} from './checkpoint.js';
+import { copyCheckpoint, type Progress } from './checkpoint.js';
 import type { DatasetName, TrainConfig } from './config.js';
-import { createMovingAverage, type MovingAverage, updateMovingAverage, withAverages } from './ema.js';
+import { updateMovingAverage, withAverages } from './ema.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from './messages.js';
-import { createOptimizer, type Optimizer, optimizerStep, optimizerTensors, restoreOptimizer } from './optimizer.js';
-import { configHash, createRunFolder, type RunFolder, runFolder, writeRunConfig } from './runFolder.js';
-import { openRunLog, type RunLog } from './runLog.js';
+import { optimizerStep } from './optimizer.js';
+import { advice, nothingSpent, openRun, type Run, save, saveBest, seconds, type TrainHooks } from './run.js';
 import { learningRate } from './schedule.js';
 import { lossAndGradients, type StepLoss } from './step.js';
 import type { Task } from './task.js';
-
-export interface TrainHooks {
-  /** Go on with the run in `config.out` from its last checkpoint (from the start, when it has none yet). */
-  resume?: boolean;
-  onEvent?(event: TrainingEvent): void;
-  /** Asked after every step and every evaluation batch; true ends the run with a checkpoint. */
-  shouldStop?(): boolean;
-}
-
-/** A run in this process. */
-interface Run {
-  task: Task;
-  config: TrainConfig;
-  folder: RunFolder;
-  optimizer: Optimizer;
-  ema: MovingAverage | null;
-  progress: Progress;
-  /** Optimiser steps of an epoch. */
-  steps: number;
-  train: BatchSource;
-  test: BatchSource;
-  log: RunLog;
-  session: Session;
-  emit(event: TrainingEvent): void;
-  shouldStop(): boolean;
-}
-
-/** What this process has done so far; not part of checkpoints. */
-interface Session {
-  startedAt: number;
-  savedAt: number;
-  /** Seconds of `progress.seconds` from before this session. */
-  secondsBefore: number;
-  /** Of the last evaluation. */
-  evaluationSeconds: number;
-  metrics: Evaluation['metrics'] | null;
-  /** Pictures that were told of as unreadable, by path. */
-  unreadable: Set<string>;
-}
-
-const seconds = () => performance.now() / 1000;
 
 /**
  * Trains `task` as `config` says and leaves a run folder in `config.out`: the original's loop (per-step learning rate, an evaluation
@@ -83,107 +32,6 @@ export async function train(task: Task, config: TrainConfig, hooks: TrainHooks =
     await Promise.all([run.train.close(), run.test.close()]);
     run.log.close();
   }
-}
-
-function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
-  const folder = hooks.resume ? runFolder(config.out) : createRunFolder(config);
-  const optimizer = createOptimizer(task.state, task.groups);
-  const { ema: decay } = config.optimizer;
-  const ema = decay > 0 ? createMovingAverage(task.state, new Set(optimizer.parameters.keys()), decay) : null;
-  const checkpointed = hooks.resume === true && checkpointFolder(folder.last) !== null;
-  manualSeed(config.seed);
-  const progress = checkpointed ? restore(folder, task, config, optimizer, ema) : freshProgress(task);
-  if (hooks.resume) writeRunConfig(folder, config);
-  const trainLoader = createLoader(task.dataset.train, config, task.imageSize, 'train');
-  const now = seconds();
-  return {
-    task,
-    config,
-    folder,
-    optimizer,
-    ema,
-    progress,
-    steps: Math.ceil(trainLoader.batches / config.optimizer.accumulate),
-    train: trainLoader,
-    test: createLoader(task.dataset.test, config, task.imageSize, 'test'),
-    log: openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }),
-    session: {
-      startedAt: now,
-      savedAt: now,
-      secondsBefore: progress.seconds,
-      evaluationSeconds: 0,
-      metrics: null,
-      unreadable: new Set(),
-    },
-    emit: hooks.onEvent ?? (() => {}),
-    shouldStop: hooks.shouldStop ?? (() => false),
-  };
-}
-
-const nothingSpent = () => ({ pictures: 0, wait: 0, compute: 0 });
-
-function freshProgress(task: Task): Progress {
-  return {
-    epoch: 0,
-    step: 0,
-    globalStep: 0,
-    best: null,
-    totals: {},
-    spent: nothingSpent(),
-    seconds: 0,
-    samples: { train: task.dataset.train.length, test: task.dataset.test.length },
-  };
-}
-
-/** Brings weights, optimiser, averages and random generators back to where the last checkpoint left them. */
-function restore(
-  folder: RunFolder,
-  task: Task,
-  config: TrainConfig,
-  optimizer: Optimizer,
-  ema: MovingAverage | null,
-): Progress {
-  using checkpoint = readCheckpoint(folder.last);
-  const { version: _, configHash: hash, generators, ...progress } = checkpoint.state;
-  if (hash !== configHash(config)) {
-    throw new UaferError(
-      'CHECKPOINT',
-      `${folder.last} was written with other options than ${folder.config} has now. Undo the change to that file.`,
-    );
-  }
-  checkSamples(folder.last, progress.samples, freshProgress(task).samples);
-  restoreTensors(task.state, checkpoint.model, `${folder.last}/model.safetensors`);
-  if (ema) restoreTensors(ema.averages, checkpoint.ema ?? {}, `${folder.last}/ema.safetensors`);
-  restoreOptimizer(optimizer, checkpoint.optimizer, `${folder.last}/optimizer.safetensors`);
-  for (const [device, bytes] of Object.entries(generators)) restoreGenerator(device, bytes);
-  return progress;
-}
-
-function checkSamples(where: string, saved: Progress['samples'], found: Progress['samples']): void {
-  for (const part of ['train', 'test'] as const) {
-    if (saved[part] === found[part]) continue;
-    throw new UaferError(
-      'CHECKPOINT',
-      `${where} was written with ${saved[part]} ${part} pictures, but the data set has ${found[part]} now. ` +
-        'A run goes on with the data that it began with: check --data-path.',
-    );
-  }
-}
-
-function restoreGenerator(device: string, base64: string): void {
-  const bytes = Uint8Array.from(Buffer.from(base64, 'base64'));
-  using state = tensor(bytes, [bytes.length]);
-  setGeneratorState(state, device);
-}
-
-function generatorStates(device: string): Record<string, string> {
-  const devices = [...new Set(['cpu', device])];
-  return Object.fromEntries(devices.map((name) => [name, generatorBytes(name)]));
-}
-
-function generatorBytes(device: string): string {
-  using state = generatorState(device);
-  return Buffer.from(state.data() as Uint8Array).toString('base64');
 }
 
 async function trainEpochs(run: Run): Promise<TrainResult> {
@@ -268,11 +116,6 @@ function refuseDivergence({ progress, folder }: Run, loss: number, lr: number): 
     'DIVERGED',
     `The loss became ${loss} in epoch ${progress.epoch} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
   );
-}
-
-function advice(folder: RunFolder): string {
-  const kept = checkpointFolder(folder.last) ? `The last good checkpoint is ${folder.last}. ` : '';
-  return `${kept}Start again with a lower --lr or a longer --warmup-epochs, and with --precision fp32 if it was bf16.`;
 }
 
 function recordStep(run: Run, { loss, parts, samples }: StepLoss, lr: number, took: number): void {
@@ -418,52 +261,6 @@ function report(run: Run, evaluation: Evaluation, best: Best): void {
   };
   writeFileAtomically(folder.metrics, `${JSON.stringify(summary, null, 2)}\n`);
   run.emit(event);
-}
-
-/** Writes `checkpoints/last`. */
-function save(run: Run): void {
-  writeState(run, run.folder.last);
-  saved(run, run.folder.last);
-}
-
-/** The same to both folders; `best` first, so that a `last` that knows of it never stands without it. */
-function saveBest(run: Run): void {
-  writeState(run, run.folder.best);
-  copyCheckpoint(run.folder.best, run.folder.last);
-  saved(run, run.folder.last);
-}
-
-function saved(run: Run, path: string): void {
-  run.session.savedAt = seconds();
-  run.emit({ kind: 'checkpoint', path });
-}
-
-function writeState(run: Run, path: string): void {
-  const { task, config, optimizer, ema, progress, session } = run;
-  refuseBrokenWeights(run);
-  writeCheckpoint(path, {
-    model: task.state,
-    optimizer: optimizerTensors(optimizer),
-    ema: ema?.averages ?? null,
-    state: {
-      ...progress,
-      seconds: session.secondsBefore + seconds() - session.startedAt,
-      configHash: configHash(config),
-      generators: generatorStates(config.device),
-    },
-  });
-}
-
-/** A finite loss can have had an infinite gradient; such weights must not replace a good checkpoint. */
-function refuseBrokenWeights({ optimizer, progress, folder }: Run): void {
-  for (const [name, parameter] of optimizer.parameters) {
-    const sum = noGrad(() => scope(() => ops.sum(parameter).item()));
-    if (Number.isFinite(sum)) continue;
-    throw new UaferError(
-      'DIVERGED',
-      `The weights "${name}" are no longer finite after step ${progress.globalStep}. ${advice(folder)}`,
-    );
-  }
 }
 
 function startEvent({ folder, config, steps, progress }: Run): TrainingEvent {

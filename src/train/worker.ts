@@ -16,7 +16,7 @@ async function run({ config: asked, resume, stop }: TrainingRequest): Promise<Tr
   const here = { ...config, device: chooseDevice(config.device) };
   if (here.threads > 0) setThreads(here.threads);
   manualSeed(here.seed);
-  const task = await createTask(here);
+  const task = createTask(here);
   return train(task, here, { resume, onEvent: send, shouldStop: () => Atomics.load(flag, 0) !== 0 });
 }
 

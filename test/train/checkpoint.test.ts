@@ -39,7 +39,6 @@ const state = (globalStep: number): Omit<CheckpointState, 'version'> => ({
   best: { metric: 'accuracy', value: 0.75, epoch: 1 },
   totals: { loss: 1.2345678901234567 },
   spent: { pictures: 18, wait: 0.5, compute: 11.25 },
-  seconds: 12.5,
   samples: { train: 100, test: 10 },
   configHash: 'abc',
   generators: { cpu: 'AAAA' },

@@ -6,8 +6,9 @@ import type { Dataset } from '#uafer/data/types.js';
 import { readCheckpointState } from '#uafer/train/checkpoint.js';
 import type { TrainConfig } from '#uafer/train/config.js';
 import type { TrainingEvent } from '#uafer/train/messages.js';
+import type { TrainHooks } from '#uafer/train/run.js';
 import { readRunLog } from '#uafer/train/runLog.js';
-import { type TrainHooks, train } from '#uafer/train/trainer.js';
+import { train } from '#uafer/train/trainer.js';
 import { createLinearTask, type LinearTaskOptions } from './linearTask.js';
 import { writeDataset } from './pictures.js';
 import { testConfig } from './runConfig.js';
@@ -180,7 +181,7 @@ describe('what ends a run early', () => {
     const failure = trained(testConfig(out), {}, task);
     await expect(failure).rejects.toMatchObject({
       code: 'DIVERGED',
-      message: expect.stringMatching(/became NaN in epoch 1 at step 6/),
+      message: expect.stringMatching(/became NaN in epoch 1 at step 7/),
     });
     expect(readCheckpointState(join(out, 'checkpoints', 'last'))).toMatchObject({ epoch: 1, step: 0, globalStep: STEPS });
   });
