@@ -2,44 +2,45 @@ import type { Metrics } from './metrics.js';
 
 /** Metrics as plain text for a terminal: the figures, a table of the classes, the confusion matrix. Ends without a line break. */
 export function formatMetrics(metrics: Metrics): string {
-  return [figures(metrics), classTable(metrics), confusionTable(metrics)].join('\n\n');
+  const figures = figureRows(metrics);
+  const width = Math.max(...figures.map(([name]) => name.length));
+  const lines = figures.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
+  return [lines, textTable(classRows(metrics)), textTable(confusionRows(metrics))].join('\n\n');
 }
 
-function figures(metrics: Metrics): string {
+/** Name and value of each figure of the whole set, as a person reads it. */
+export function figureRows(metrics: Metrics): [string, string][] {
   const absent = metrics.absentClasses.length > 0 ? ` (without ${metrics.absentClasses.join(', ')}: no pictures)` : '';
-  const rows: [string, string][] = [
+  return [
     ['pictures', String(metrics.samples)],
     ['accuracy', percent(metrics.accuracy)],
     ['mean class accuracy', percent(metrics.meanClassAccuracy) + absent],
     ['macro F1', percent(metrics.macroF1)],
-    ['calibration error', decimal(metrics.expectedCalibrationError)],
+    ['expected calibration error', decimal(metrics.expectedCalibrationError)],
     ['AUROC of uncertainty for errors', decimal(metrics.errorAuroc)],
-    ['area under risk-coverage', decimal(metrics.areaUnderRiskCoverage)],
+    ['area under risk-coverage curve', decimal(metrics.areaUnderRiskCoverage)],
   ];
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-function classTable({ perClass }: Metrics): string {
-  return table([
-    ['class', 'pictures', 'precision', 'recall', 'F1'],
-    ...perClass.map(({ name, samples, precision, recall, f1 }) => [
-      name,
-      String(samples),
-      percent(precision),
-      percent(recall),
-      percent(f1),
-    ]),
+/** The table of the classes, its heading first. */
+export function classRows({ perClass }: Metrics): string[][] {
+  const scores = perClass.map(({ name, samples, precision, recall, f1 }) => [
+    name,
+    String(samples),
+    percent(precision),
+    percent(recall),
+    percent(f1),
   ]);
+  return [['class', 'pictures', 'precision', 'recall', 'F1'], ...scores];
 }
 
-function confusionTable({ perClass, confusion }: Metrics): string {
+function confusionRows({ perClass, confusion }: Metrics): string[][] {
   const names = perClass.map(({ name }) => name);
-  return table([['true \\ predicted', ...names], ...confusion.map((row, c) => [names[c] as string, ...row.map(String)])]);
+  return [['true \\ predicted', ...names], ...confusion.map((row, c) => [names[c] as string, ...row.map(String)])];
 }
 
 /** The first column to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string {
+function textTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   const cell = (text: string, column: number) => {
     const width = widths[column] as number;
@@ -48,7 +49,8 @@ function table(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => row.map(cell).join('  ')).join('\n');
 }
 
-function percent(value: number | null): string {
+/** `0.1234` as `12.34%`; `-` for what is undefined. */
+export function percent(value: number | null): string {
   return value === null ? '-' : `${(100 * value).toFixed(2)}%`;
 }
 

@@ -41,9 +41,9 @@ it('the table for the terminal says what there is, and which classes have no pic
 accuracy                         66.67%
 mean class accuracy              75.00% (without contempt: no pictures)
 macro F1                         66.67%
-calibration error                0.2333
+expected calibration error       0.2333
 AUROC of uncertainty for errors  0.5000
-area under risk-coverage         0.3333
+area under risk-coverage curve   0.3333
 
 class     pictures  precision   recall      F1
 happy            1     50.00%  100.00%  66.67%
