@@ -31,3 +31,13 @@ async function writePicture(folder: string, file: string, number: number, size: 
     .toFile(path);
   return { file, path, label };
 }
+
+/** The same pictures as a data set of class folders: `train/<class>/` and `test/<class>/`. */
+export async function writeClassFolders(folder: string, counts: { train: number; test: number; size: number }): Promise<void> {
+  for (const part of ['train', 'test'] as const) {
+    for (const name of CLASSES) mkdirSync(join(folder, part, name), { recursive: true });
+    const write = (i: number) =>
+      writePicture(folder, join(part, CLASSES[i % CLASSES.length] as string, `${i}.png`), i, counts.size);
+    await Promise.all(Array.from({ length: counts[part] }, (_, i) => write(i)));
+  }
+}
