@@ -25,9 +25,9 @@ export function trainingProgress(verbosity: Verbosity): { show(event: TrainingEv
       case 'start':
         return say(`Training ${event.epochs} epochs of ${event.steps} steps in ${event.runFolder}`);
       case 'step':
-        return bar(epochName(event), event.steps, 'steps', event.step - 1).update(event.step, stepFields(event));
+        return bar(epochName(event), event.steps, 'steps', event.step).update(event.step, stepFields(event));
       case 'evaluating':
-        return bar('evaluating', event.total, 'batches', event.done - 1).update(event.done);
+        return bar('evaluating', event.total, 'batches', event.done).update(event.done);
       case 'epoch':
         return say(epochLine(event));
       case 'log':

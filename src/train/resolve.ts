@@ -36,11 +36,13 @@ export function resolveConfig(sources: ConfigSources): TrainConfig {
   settings.set('recipe', { value: recipe, where: '--recipe' });
   const config = validate(settings);
   const clipPath = config.clipPath || defaultClip(config, sources.onNote);
+  const { extraPath } = config.data;
   return {
     ...config,
     dataPath: resolve(config.dataPath),
     clipPath: clipPath && resolve(clipPath),
     out: resolve(config.out || defaultRunPath(config, new Date())),
+    data: extraPath === undefined ? config.data : { ...config.data, extraPath: resolve(extraPath) },
   };
 }
 

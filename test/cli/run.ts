@@ -8,7 +8,7 @@ export interface Outcome {
   stderr: string;
 }
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** Runs the real command line to its end; `env` goes over this process's environment. */
 export function uafer(args: readonly string[], options: { env?: Record<string, string>; cwd?: string } = {}): Promise<Outcome> {

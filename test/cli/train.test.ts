@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { main, uafer } from './run.js';
+
+/* The smallest model there is, on made-up pictures: what is tested is the command around the training. */
+const RECIPE = `
+task: pretrain
+dataset: folder
+pretrain: { stem: [4, 8], imageSize: 16, visionWidth: 64, visionLayers: 1, textWidth: 64, textLayers: 1, contextLength: 8,
+  vocabularySize: 600, embedDim: 16, templates: ['{class}'], localWeight: 0 }
+model: { alpha: 0, topk: 4, branch: global, patchProjection: false, normalizeScores: false, rawTextAtEvaluation: false,
+  prompt: '{class}' }
+loss: { lossFunction: ce, edlType: mse, evidence: relu, annealing: none, withKl: false, withAvu: false, disentangle: false,
+  lambdaKd: 0, lambdaRuc: 0 }
+optimizer: { lr: 0.001, minLr: 0, epochs: 2, warmupEpochs: 1, weightDecay: 0, layerDecay: 1, fixLayer: -1, batchSize: 4,
+  testBatchSize: 4, accumulate: 1, ema: 0 }
+data: { augment: none, shuffle: true, sampler: default, centerCrop: true }
+run: { logEvery: 1 }
+device: cpu
+workers: 0
+threads: 1
+`;
+let folder: string;
+
+beforeAll(() => {
+  expect(existsSync(main), 'build first: npm run build').toBe(true);
+});
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'uafer-train-'));
+  writeFileSync(join(folder, 'tiny.yaml'), RECIPE);
+  for (const [label, shade] of Object.entries({ happy: 200, sad: 60 })) {
+    mkdirSync(join(folder, 'faces', label), { recursive: true });
+    const picture = sharp({ create: { width: 16, height: 16, channels: 3, background: { r: shade, g: shade, b: shade } } });
+    for (let i = 0; i < 10; i++)
+      await picture
+        .clone()
+        .png()
+        .toFile(join(folder, 'faces', label, `${i}.png`));
+  }
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const train = (...args: string[]) => ['train', '--recipe', 'tiny.yaml', '--data-path', 'faces', '--out', 'run', ...args];
+const logLines = () =>
+  readFileSync(join(folder, 'run/log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+test('a run leaves its folder and says what came of it', async () => {
+  const { code, stdout, stderr } = await uafer(train('--json', '--seed', '3'), { cwd: folder });
+  expect(stderr).toContain('Finished after 8 steps.');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ ending: 'finished', steps: 8, metrics: { accuracy: expect.any(Number) } });
+  expect(parse(readFileSync(join(folder, 'run/config.yaml'), 'utf8'))).toMatchObject({
+    seed: 3,
+    recipe: 'tiny.yaml',
+    device: 'cpu',
+  });
+  expect(existsSync(join(folder, 'run/checkpoints/best/model.safetensors'))).toBe(true);
+});
+
+test('--quiet says nothing', async () => {
+  expect(await uafer(train('--quiet', '--max-steps', '1'), { cwd: folder })).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
+test('a folder that holds a run is not written over', async () => {
+  await uafer(train('--max-steps', '1'), { cwd: folder });
+  const again = await uafer(train('--max-steps', '1'), { cwd: folder });
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining('holds a run already') });
+});
+
+test('Ctrl-C ends with a checkpoint and says how to go on; the resumed run finishes', async () => {
+  const stopped = await interrupted(train('--epochs', '2000', '--patience', '0'));
+  expect(stopped.code).toBe(130);
+  expect(stopped.stderr).toContain(`Go on with: uafer train --resume ${join(folder, 'run')}`);
+  const steps = logLines().filter((line) => 'lr' in line).length;
+  expect(steps).toBeGreaterThan(0);
+
+  const resumed = await uafer(['train', '--resume', 'run', '--max-steps', String(steps + 3), '--json'], { cwd: folder });
+  expect(resumed.stderr).toContain('Going on with run.');
+  expect(resumed.code).toBe(0);
+  expect(JSON.parse(resumed.stdout)).toMatchObject({ ending: 'maxSteps' });
+});
+
+test('a resumed run keeps its settings: another learning rate is refused by name', async () => {
+  await uafer(train('--max-steps', '1'), { cwd: folder });
+  const { code, stderr } = await uafer(['train', '--resume', 'run', '--lr', '0.5'], { cwd: folder });
+  expect(code).toBe(2);
+  expect(stderr).toContain('optimizer.lr: the run has 0.001, asked for 0.5');
+});
+
+test('a data set and a device that are not there are named', async () => {
+  const data = await uafer(train('--data-path', 'nowhere'), { cwd: folder });
+  expect(data).toMatchObject({ code: 1, stderr: expect.stringContaining('nowhere') });
+  const absent = process.platform === 'darwin' ? 'cuda' : 'mps';
+  const device = await uafer(train('--device', absent), { cwd: folder });
+  expect(device).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`--device ${absent}: libtorch finds no ${absent} device`),
+  });
+});
+
+/** Runs the command and sends it Ctrl-C after some steps. */
+function interrupted(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd: folder });
+    let stderr = '';
+    child.stderr.on('data', (chunk) => {
+      if (/epoch 3\//.test(`${stderr}${chunk}`) && !/epoch 3\//.test(stderr)) child.kill('SIGINT');
+      stderr += chunk;
+    });
+    child.on('close', (code) => resolve({ code, stderr }));
+  });
+}
