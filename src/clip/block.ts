@@ -1,0 +1,66 @@
+import { ops, scope, type Tensor } from '../engine/index.js';
+
+/** Tensors by the names of OpenAI's checkpoints (within one tower, without its prefix). */
+export type Weights = Readonly<Record<string, Tensor>>;
+
+/** The tensor of this name; the checkpoint reader has made sure that it is there. */
+export function weight(weights: Weights, name: string): Tensor {
+  const found = weights[name];
+  if (!found) throw new RangeError(`the tower has no tensor "${name}"`);
+  return found;
+}
+
+interface BlockOptions {
+  heads: number;
+  /** Each token sees itself and the tokens before it (text). */
+  causal: boolean;
+}
+
+/**
+ * The residual blocks `from` to `to` (exclusive) of a CLIP tower: x + attention(ln_1(x)), then x + mlp(ln_2(x)) (Radford et al.
+ * 2021). Only what autograd saved outlives each block.
+ */
+export function runBlocks(weights: Weights, x: Tensor, from: number, to: number, options: BlockOptions): Tensor {
+  let hidden = x;
+  for (let i = from; i < to; i++) {
+    const next = scope(() => residualBlock(weights, `transformer.resblocks.${i}`, hidden, options));
+    if (i > from) hidden.dispose();
+    hidden = next;
+  }
+  return hidden;
+}
+
+function residualBlock(weights: Weights, name: string, x: Tensor, options: BlockOptions): Tensor {
+  const attended = ops.add(x, attention(weights, `${name}.attn`, norm(weights, `${name}.ln_1`, x), options)); // (B, L, W)
+  return ops.add(attended, mlp(weights, `${name}.mlp`, norm(weights, `${name}.ln_2`, attended)));
+}
+
+/** Layer normalisation over the last dimension with the gain and bias of this name. */
+export function norm(weights: Weights, name: string, x: Tensor): Tensor {
+  return ops.layerNorm(x, weight(weights, `${name}.weight`), weight(weights, `${name}.bias`));
+}
+
+function attention(weights: Weights, name: string, x: Tensor, { heads, causal }: BlockOptions): Tensor {
+  const [batch, length, width] = x.shape as [number, number, number];
+  const qkv = ops.linear(x, weight(weights, `${name}.in_proj_weight`), weight(weights, `${name}.in_proj_bias`)); // (B, L, 3W)
+  const [q, k, v] = ops.split(qkv, width, 2).map((part) => splitHeads(part, heads)) as [Tensor, Tensor, Tensor]; // (B, H, L, W/H)
+  const attended = ops.transpose(ops.scaledDotProductAttention(q, k, v, { causal }), 1, 2); // (B, L, H, W/H)
+  const joined = ops.reshape(attended, [batch, length, width]);
+  return ops.linear(joined, weight(weights, `${name}.out_proj.weight`), weight(weights, `${name}.out_proj.bias`));
+}
+
+/** (B, L, W) to (B, H, L, W/H). */
+function splitHeads(x: Tensor, heads: number): Tensor {
+  const [batch, length, width] = x.shape as [number, number, number];
+  return ops.transpose(ops.reshape(x, [batch, length, heads, width / heads]), 1, 2);
+}
+
+function mlp(weights: Weights, name: string, x: Tensor): Tensor {
+  const hidden = ops.linear(x, weight(weights, `${name}.c_fc.weight`), weight(weights, `${name}.c_fc.bias`)); // (B, L, 4W)
+  return ops.linear(quickGelu(hidden), weight(weights, `${name}.c_proj.weight`), weight(weights, `${name}.c_proj.bias`));
+}
+
+/** x sigmoid(1.702 x), the approximation of GELU that OpenAI trained with. */
+function quickGelu(x: Tensor): Tensor {
+  return ops.mul(x, ops.sigmoid(ops.mul(x, 1.702)));
+}

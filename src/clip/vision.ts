@@ -1,0 +1,82 @@
+import { ops, scope, type Tensor } from '../engine/index.js';
+import type { VisionArchitecture } from './architecture.js';
+import { norm, runBlocks, type Weights, weight } from './block.js';
+
+export interface VisionTower {
+  architecture: VisionArchitecture;
+  /** By OpenAI's names without `visual.`. */
+  weights: Weights;
+}
+
+export interface ImageFeatures {
+  /** (B, D) feature of the class token, not normalised. */
+  cls: Tensor;
+  /** (B, N, D) features of the patches, not normalised. */
+  patches: Tensor;
+}
+
+export interface EncodeOptions {
+  /** Batch normalisation of the stem uses the batch's statistics and updates the running ones. */
+  trainStem?: boolean;
+}
+
+/** Images (B, 3, S, S), normalised, to features. As in UA-FER, `ln_post` and the projection apply to every token, not to CLS alone. */
+export function encodeImage(tower: VisionTower, images: Tensor, options: EncodeOptions = {}): ImageFeatures {
+  return scope(() => finish(tower, throughBlocks(tower, embed(tower, images, options), 0)));
+}
+
+/** The tokens that enter the first block: patches (a convolution, or the stem), class token, positions, `ln_pre`. */
+export function embed(
+  { architecture, weights }: VisionTower,
+  images: Tensor,
+  { trainStem = false }: EncodeOptions = {},
+): Tensor {
+  return scope(() => {
+    const grid = architecture.stem
+      ? stem(weights, architecture.stem.length, images, trainStem)
+      : ops.conv2d(images, weight(weights, 'conv1.weight'), null, architecture.patchSize); // (B, W, G, G)
+    const [batch, width, rows, columns] = grid.shape as [number, number, number, number];
+    const patches = ops.transpose(ops.reshape(grid, [batch, width, rows * columns]), 1, 2); // (B, N, W)
+    const cls = ops.expand(ops.reshape(weight(weights, 'class_embedding'), [1, 1, width]), [batch, 1, width]);
+    const tokens = ops.add(ops.cat([cls, patches], 1), weight(weights, 'positional_embedding')); // (B, N + 1, W)
+    return norm(weights, 'ln_pre', tokens);
+  });
+}
+
+/** Tokens through the blocks `from` to the last. */
+export function throughBlocks(
+  { architecture, weights }: VisionTower,
+  tokens: Tensor,
+  from: number,
+  to = architecture.layers,
+): Tensor {
+  return runBlocks(weights, tokens, from, to, { heads: architecture.heads, causal: false });
+}
+
+/** Tokens after the last block to features. */
+export function finish({ weights }: VisionTower, tokens: Tensor): ImageFeatures {
+  return scope(() => {
+    const projected = ops.matmul(norm(weights, 'ln_post', tokens), weight(weights, 'proj')); // (B, N + 1, D)
+    return { cls: ops.select(projected, 1, 0), patches: ops.slice(projected, 1, 1, null) };
+  });
+}
+
+/**
+ * Convolutions in place of `conv1` (Xiao et al. 2021, Early convolutions help transformers see better): 3 x 3 with batch
+ * normalisation and ReLU, then 1 x 1 to the tower's width. (B, 3, S, S) to (B, W, S / 2^(n-1), S / 2^(n-1)).
+ */
+function stem(weights: Weights, layers: number, images: Tensor, training: boolean): Tensor {
+  let x = ops.contiguous(images, 'channels_last'); // convolutions on the processor are fastest in this layout
+  for (let i = 1; i <= layers; i++) {
+    x = scope(() => {
+      const convolved = ops.conv2d(x, weight(weights, `stem.conv${i}.weight`), null, i === 1 ? 1 : 2, 1);
+      return ops.relu(stemNorm(weights, `stem.bn${i}`, convolved, training));
+    });
+  }
+  return ops.conv2d(x, weight(weights, 'stem.proj.weight'), null, 1);
+}
+
+function stemNorm(weights: Weights, name: string, x: Tensor, training: boolean): Tensor {
+  const part = (leaf: string) => weight(weights, `${name}.${leaf}`);
+  return ops.batchNorm(x, part('weight'), part('bias'), part('running_mean'), part('running_var'), { training });
+}

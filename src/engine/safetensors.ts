@@ -1,0 +1,215 @@
+/** The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other. */
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { z } from 'zod';
+import { UaferError } from '../errors.js';
+import { empty } from './ops.js';
+import { scope } from './scope.js';
+import type { DType, Tensor } from './tensor.js';
+
+const DTYPES = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  I64: 'int64',
+  I32: 'int32',
+  I16: 'int16',
+  I8: 'int8',
+  U8: 'uint8',
+  BOOL: 'bool',
+} as const satisfies Record<string, DType>;
+type FormatDType = keyof typeof DTYPES;
+const NAMES = Object.fromEntries(Object.entries(DTYPES).map(([name, dtype]) => [dtype, name])) as Record<DType, FormatDType>;
+const BYTES: Record<FormatDType, number> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 };
+
+const LENGTH_BYTES = 8;
+/** The format's own bound on the header. */
+const MAX_HEADER = 100_000_000;
+const ALIGNMENT = 8;
+const METADATA = '__metadata__';
+
+const size = z.int().nonnegative();
+const entrySchema = z.strictObject({
+  dtype: z.enum(Object.keys(DTYPES) as [FormatDType, ...FormatDType[]]),
+  shape: z.array(size),
+  data_offsets: z.tuple([size, size]),
+});
+
+/** One tensor of a file: where its bytes begin and end, counted from the end of the header. */
+export type SafetensorsEntry = z.infer<typeof entrySchema>;
+
+export interface SafetensorsHeader {
+  entries: Record<string, SafetensorsEntry>;
+  metadata: Record<string, string>;
+  /** Where the first tensor's bytes stand in the file. */
+  dataStart: number;
+}
+
+/** Whether a file may be a safetensors file, by its first bytes. */
+export function isSafetensors(path: string): boolean {
+  const file = openSync(path, 'r');
+  try {
+    const start = Buffer.alloc(LENGTH_BYTES + 1);
+    if (readSync(file, start, 0, start.length, 0) < start.length) return false;
+    return start.readBigUInt64LE(0) <= BigInt(MAX_HEADER) && start[LENGTH_BYTES] === '{'.charCodeAt(0);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Names, dtypes and shapes of a file's tensors, all checked. Throws `CHECKPOINT` naming file and key. */
+export function readSafetensorsHeader(path: string): SafetensorsHeader {
+  const file = openForReading(path);
+  try {
+    return readHeader(file, path);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Every tensor of a file, read straight into its own memory on the CPU. Throws `CHECKPOINT` naming file and key. */
+export function readSafetensors(path: string): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
+  const file = openForReading(path);
+  try {
+    const { entries, metadata, dataStart } = readHeader(file, path);
+    const read = ([name, entry]: [string, SafetensorsEntry]) => [name, readTensor(file, entry, dataStart, path)] as const;
+    return { tensors: scope(() => Object.fromEntries(Object.entries(entries).map(read))), metadata };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Writes tensors (from any device) and metadata whole or not at all: beside `path`, then renamed. */
+export function writeSafetensors(
+  path: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  // The widest types first, as the reference implementation does, so that each tensor is aligned for its type.
+  const ordered = Object.entries(tensors).sort(([a, x], [b, y]) => width(y) - width(x) || (a < b ? -1 : 1));
+  const partial = `${path}.partial`;
+  const file = openSync(partial, 'w');
+  try {
+    try {
+      writeAll(file, headerBytes(ordered, metadata));
+      for (const [, tensor] of ordered) writeAll(file, bytesOf(tensor));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(partial, path);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    if (cause instanceof UaferError) throw cause;
+    throw new UaferError('IO', `${path} could not be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function openForReading(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (cause) {
+    throw new UaferError('CHECKPOINT', `${path} cannot be opened: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readHeader(file: number, path: string): SafetensorsHeader {
+  const fail = (problem: string) => new UaferError('CHECKPOINT', `${path} is not a whole safetensors file: ${problem}.`);
+  const fileSize = fstatSync(file).size;
+  if (fileSize < LENGTH_BYTES) throw fail(`it has ${fileSize} bytes`);
+  const length = Number(readBytes(file, 0, LENGTH_BYTES).readBigUInt64LE(0));
+  const dataStart = LENGTH_BYTES + length;
+  if (length > MAX_HEADER || dataStart > fileSize) throw fail(`its header claims ${length} bytes of ${fileSize}`);
+  const json = parseObject(readBytes(file, LENGTH_BYTES, length).toString('utf8'));
+  if (!json) throw fail('its header is not JSON');
+  const { [METADATA]: metadata = {}, ...rest } = json;
+  const texts = z.record(z.string(), z.string()).safeParse(metadata);
+  if (!texts.success) throw fail(`${METADATA} must hold texts`);
+  const entries: Record<string, SafetensorsEntry> = {};
+  for (const [name, value] of Object.entries(rest)) {
+    const problem = checkEntry(value, fileSize - dataStart);
+    if (problem) throw fail(`"${name}" ${problem}`);
+    entries[name] = value as SafetensorsEntry;
+  }
+  return { entries, metadata: texts.data, dataStart };
+}
+
+function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What is wrong with an entry of the header, or null. */
+function checkEntry(value: unknown, dataBytes: number): string | null {
+  const parsed = entrySchema.safeParse(value);
+  if (!parsed.success) return `has a bad entry (${parsed.error.issues[0]?.message})`;
+  const { dtype, shape, data_offsets: offsets } = parsed.data;
+  const [begin, end] = offsets;
+  if (begin > end || end > dataBytes) return `lies at ${begin} to ${end}, outside the ${dataBytes} bytes of data`;
+  const expected = shape.reduce((product, side) => product * side, BYTES[dtype]);
+  return end - begin === expected ? null : `has ${end - begin} bytes; ${dtype} [${shape}] needs ${expected}`;
+}
+
+function readTensor(
+  file: number,
+  { dtype, shape, data_offsets: offsets }: SafetensorsEntry,
+  dataStart: number,
+  path: string,
+): Tensor {
+  const tensor = empty(shape, { dtype: DTYPES[dtype] });
+  const { buffer, byteOffset, byteLength } = tensor.data();
+  const read = readFully(file, new Uint8Array(buffer, byteOffset, byteLength), dataStart + offsets[0]);
+  if (read < byteLength) throw new UaferError('CHECKPOINT', `${path} ended while it was being read.`);
+  return tensor;
+}
+
+function readBytes(file: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  readFully(file, bytes, position);
+  return bytes;
+}
+
+/** A single read gives at most 2 GiB. */
+function readFully(file: number, target: Uint8Array, position: number): number {
+  let done = 0;
+  while (done < target.length) {
+    const read = readSync(file, target, done, Math.min(target.length - done, 2 ** 30), position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+function writeAll(file: number, bytes: Uint8Array): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30));
+}
+
+function headerBytes(ordered: readonly (readonly [string, Tensor])[], metadata: Readonly<Record<string, string>>): Buffer {
+  let offset = 0;
+  const entries = ordered.map(([name, tensor]): [string, SafetensorsEntry] => {
+    const begin = offset;
+    offset += tensor.nbytes;
+    return [name, { dtype: NAMES[tensor.dtype], shape: [...tensor.shape], data_offsets: [begin, offset] }];
+  });
+  const head = Object.keys(metadata).length > 0 ? { [METADATA]: metadata } : {};
+  const json = Buffer.from(JSON.stringify({ ...head, ...Object.fromEntries(entries) }), 'utf8');
+  const padded = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
+  const header = Buffer.alloc(LENGTH_BYTES + padded, ' ');
+  header.writeBigUInt64LE(BigInt(padded), 0);
+  json.copy(header, LENGTH_BYTES);
+  return header;
+}
+
+function bytesOf(tensor: Tensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = tensor.data();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function width(tensor: Tensor): number {
+  return BYTES[NAMES[tensor.dtype]];
+}

@@ -1,0 +1,153 @@
+import { headsOf } from '../clip/architecture.js';
+import { initializeClip } from '../clip/initialize.js';
+import { encodeText, type TextTower } from '../clip/text.js';
+import { createTokenizer } from '../clip/tokenizer.js';
+import { clipOf } from '../clip/towers.js';
+import { encodeImage, type VisionTower } from '../clip/vision.js';
+import type { Batch, Dataset } from '../data/types.js';
+import { ops, type Tensor, tensor } from '../engine/index.js';
+import { UaferError } from '../errors.js';
+import type { PretrainConfig, TrainConfig } from '../train/config.js';
+import type { BatchPrediction, LossParts, Moment, ParameterGroup, Task } from '../train/task.js';
+import { localScore } from '../uafer/mfd.js';
+
+/** CLIP keeps its logit scale below 100 (Radford et al. 2021, 2.5). */
+const MAX_LOG_SCALE = Math.log(100);
+
+/**
+ * Image-text training of a small CLIP on labelled faces. The texts of a step are one sentence for each class; an image belongs to
+ * them by its annotators' shares (its label, where there are none):
+ *
+ *     L = H(votes, softmax(s g T^T)) + localWeight H(votes, softmax(s local))
+ *
+ * with g the CLS feature, T the text features, s the learned scale and local the mean of the k largest patch affinities, so that
+ * patches learn to speak of expressions too (UA-FER's local branch reads them). Soft targets over label sentences instead of one
+ * caption an image: UniCL (Yang et al. 2022). A prediction reads the bare label names.
+ */
+export function createPretrainTask(config: TrainConfig, dataset: Dataset): Task {
+  if (!config.pretrain) {
+    throw new UaferError('USAGE', 'Pre-training needs the settings of its model: use --recipe small-clip, or add `pretrain:`.');
+  }
+  const { pretrain } = config;
+  const clip = createSmallClip(pretrain, config);
+  const sentences = pretrain.templates.map((template) => tokenized(template, dataset.classes, pretrain));
+  const names = tokenized('{class}', dataset.classes, pretrain);
+  return {
+    dataset,
+    imageSize: pretrain.imageSize,
+    state: clip.state,
+    groups: groupsOf(clip.state, config.optimizer.weightDecay),
+    loss: (batch, moment) => lossOf(clip, config, batch, sentenceAt(sentences, moment)),
+    predict: (batch) => predictionOf(clip, batch, names),
+  };
+}
+
+/** A CLIP with both towers and its scale. */
+interface TrainedClip {
+  state: Record<string, Tensor>;
+  vision: VisionTower;
+  text: TextTower;
+  /** Logarithm of the factor on cosines. */
+  logitScale: Tensor;
+}
+
+function createSmallClip(pretrain: PretrainConfig, { seed, device }: TrainConfig): TrainedClip {
+  const { stem, imageSize, embedDim, visionWidth, visionLayers, textWidth, textLayers, contextLength, vocabularySize } =
+    pretrain;
+  const vision = {
+    width: visionWidth,
+    layers: visionLayers,
+    heads: headsOf(visionWidth),
+    patchSize: 2 ** (stem.length - 1),
+    imageSize,
+    stem,
+  };
+  const text = { width: textWidth, layers: textLayers, heads: headsOf(textWidth), contextLength, vocabularySize };
+  const architecture = { vision, text, embedDim };
+  const made = Object.entries(initializeClip(architecture, seed));
+  const state = Object.fromEntries(made.map(([name, weight]) => [name, ops.toDevice(weight, device)]));
+  const { vision: visionTower, text: textTower } = clipOf(architecture, state);
+  return { state, vision: visionTower, text: textTower as TextTower, logitScale: state.logit_scale as Tensor };
+}
+
+/** (C, contextLength) ids of a template with each class name in it. */
+function tokenized(template: string, classes: readonly string[], { contextLength, vocabularySize }: PretrainConfig): Tensor {
+  const tokenizer = createTokenizer({ vocabularySize });
+  const texts = classes.map((name) => template.replaceAll('{class}', name));
+  const { ids, shape } = tokenizer.tokenize(texts, { contextLength });
+  return tensor(ids, shape);
+}
+
+/** The sentences take turns, so that a resumed run goes on with the right one. */
+function sentenceAt(sentences: readonly Tensor[], { epoch, step, steps }: Moment): Tensor {
+  return sentences[(epoch * steps + step) % sentences.length] as Tensor;
+}
+
+/** Decay for matrices and kernels, none for gains, biases and the scale. */
+function groupsOf(state: Readonly<Record<string, Tensor>>, weightDecay: number): ParameterGroup[] {
+  const names = Object.keys(state).filter((name) => !/running_(mean|var)$/.test(name));
+  const decays = (name: string) => (state[name] as Tensor).shape.length > 1;
+  return [
+    { names: names.filter(decays), lrScale: 1, weightDecay },
+    { names: names.filter((name) => !decays(name)), lrScale: 1, weightDecay: 0 },
+  ];
+}
+
+function lossOf(clip: TrainedClip, config: TrainConfig, batch: Batch, ids: Tensor): LossParts {
+  const { device, model, pretrain } = config;
+  const { localWeight } = pretrain as PretrainConfig;
+  const images = tensor(batch.images, batch.shape, { device });
+  const targets = targetsOf(batch, ids.shape[0] as number, device);
+  const { cls, patches } = encodeImage(clip.vision, images, { trainStem: true });
+  const text = normalized(encodeText(clip.text, ops.toDevice(ids, device))); // (C, D)
+  const scale = ops.exp(ops.clamp(clip.logitScale, null, MAX_LOG_SCALE));
+  const global = ops.linear(normalized(cls), text); // (B, C)
+  const local = localScore(normalized(patches), text, model.topk); // (B, C)
+  const lossGlobal = crossEntropy(ops.mul(global, scale), targets);
+  const lossLocal = crossEntropy(ops.mul(local, scale), targets);
+  return {
+    loss: ops.add(lossGlobal, lossLocal, localWeight),
+    parts: { loss_global: lossGlobal, loss_local: lossLocal, scale: ops.detach(scale) },
+  };
+}
+
+function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor): BatchPrediction {
+  const device = clip.logitScale.device;
+  const { cls } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
+  const text = normalized(encodeText(clip.text, ops.toDevice(names, device)));
+  const logits = ops.mul(ops.linear(normalized(cls), text), ops.exp(clip.logitScale)); // (B, C)
+  const probabilities = ops.softmax(logits, 1);
+  return {
+    logits: floats(logits),
+    probabilities: floats(probabilities),
+    uncertainty: floats(normalizedEntropy(probabilities)),
+  };
+}
+
+/** (B, C) the annotators' shares, or the label alone. */
+function targetsOf({ votes, labels }: Batch, classes: number, device: string): Tensor {
+  const rows = labels.length;
+  if (votes) return tensor(votes, [rows, classes], { device });
+  return ops.toDtype(ops.oneHot(tensor(labels, [rows], { device }), classes), 'float32');
+}
+
+/** Mean over the batch of -sum_c target_c log softmax(logits)_c. */
+function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
+  return ops.neg(ops.mean(ops.sum(ops.mul(targets, ops.logSoftmax(ops.toDtype(logits, 'float32'), 1)), 1)));
+}
+
+/** Unit length over the last dimension. */
+function normalized(x: Tensor): Tensor {
+  return ops.div(x, ops.vectorNorm(x, -1, true));
+}
+
+/** (B) entropy of each row over log C: 0 is certain, 1 is uniform. */
+function normalizedEntropy(probabilities: Tensor): Tensor {
+  const classes = probabilities.shape[1] as number;
+  const terms = ops.mul(probabilities, ops.log(ops.clamp(probabilities, 1e-12, null)));
+  return ops.div(ops.neg(ops.sum(terms, 1)), Math.log(classes));
+}
+
+function floats(x: Tensor): Float32Array {
+  return Float32Array.from(ops.toDtype(x, 'float32').data() as Float32Array);
+}
