@@ -8,6 +8,7 @@ import type { DatasetName, TrainConfig } from './config.js';
 import { updateMovingAverage, withAverages } from './ema.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from './messages.js';
 import { optimizerStep } from './optimizer.js';
+import { writeReport } from './report.js';
 import { advice, nothingSpent, openRun, type Run, save, saveBest, seconds, type TrainHooks } from './run.js';
 import { learningRate } from './schedule.js';
 import { lossAndGradients, type StepLoss } from './step.js';
@@ -27,7 +28,10 @@ export async function train(task: Task, config: TrainConfig, hooks: TrainHooks =
   const run = openRun(task, config, hooks);
   try {
     run.emit(startEvent(run));
-    return await trainEpochs(run);
+    const result = await trainEpochs(run);
+    // Whoever asks to stop wants to be gone; `uafer report` makes up for it.
+    if (result.ending !== 'stopped') await writeReport(run.folder.path);
+    return result;
   } finally {
     await Promise.all([run.train.close(), run.test.close()]);
     run.log.close();

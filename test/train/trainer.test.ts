@@ -67,7 +67,7 @@ describe('a run', () => {
     expect(events.filter(({ kind }) => kind === 'epoch')).toHaveLength(3);
     expect(logOf(out)[0]).toMatchObject({ kind: 'step', epoch: 0, step: 1, loss: steps[0]?.loss, lr: 0, ...steps[0]?.parts });
     expect(result.metrics?.accuracy).toBeGreaterThan(0.5);
-    for (const name of ['config.yaml', 'log.jsonl', 'metrics.json', 'checkpoints/last', 'checkpoints/best']) {
+    for (const name of ['config.yaml', 'log.jsonl', 'metrics.json', 'report.html', 'checkpoints/last', 'checkpoints/best']) {
       expect(existsSync(join(out, name)), name).toBe(true);
     }
   });
