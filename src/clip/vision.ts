@@ -22,7 +22,7 @@ export interface EncodeOptions {
 
 /** Images (B, 3, S, S), normalised, to features. As in UA-FER, `ln_post` and the projection apply to every token, not to CLS alone. */
 export function encodeImage(tower: VisionTower, images: Tensor, options: EncodeOptions = {}): ImageFeatures {
-  return scope(() => finish(tower, throughBlocks(tower, embed(tower, images, options), 0)));
+  return scope(() => projectTokens(tower, finalNorm(tower, throughBlocks(tower, embed(tower, images, options)))));
 }
 
 /** The tokens that enter the first block: patches (a convolution, or the stem), class token, positions, `ln_pre`. */
@@ -43,20 +43,25 @@ export function embed(
   });
 }
 
-/** Tokens through the blocks `from` to the last. */
+/** Tokens (B, N + 1, W) through the blocks `from` to `to` (exclusive; all, when left out). */
 export function throughBlocks(
   { architecture, weights }: VisionTower,
   tokens: Tensor,
-  from: number,
+  from = 0,
   to = architecture.layers,
 ): Tensor {
   return runBlocks(weights, tokens, from, to, { heads: architecture.heads, causal: false });
 }
 
-/** Tokens after the last block to features. */
-export function finish({ weights }: VisionTower, tokens: Tensor): ImageFeatures {
+/** `ln_post` of every token. */
+export function finalNorm({ weights }: VisionTower, tokens: Tensor): Tensor {
+  return norm(weights, 'ln_post', tokens);
+}
+
+/** Normalised tokens (B, N + 1, W) to the space of the texts. */
+export function projectTokens({ weights }: VisionTower, normed: Tensor): ImageFeatures {
   return scope(() => {
-    const projected = ops.matmul(norm(weights, 'ln_post', tokens), weight(weights, 'proj')); // (B, N + 1, D)
+    const projected = ops.matmul(normed, weight(weights, 'proj')); // (B, N + 1, D)
     return { cls: ops.select(projected, 1, 0), patches: ops.slice(projected, 1, 1, null) };
   });
 }

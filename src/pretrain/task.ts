@@ -9,7 +9,8 @@ import { ops, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import type { PretrainConfig, TrainConfig } from '../train/config.js';
 import type { BatchPrediction, LossParts, Moment, ParameterGroup, Task } from '../train/task.js';
-import { localScore } from '../uafer/mfd.js';
+import { globalScore, localScore, unitLength } from '../uafer/mfd.js';
+import { softmaxPrediction } from '../uafer/prediction.js';
 
 /** CLIP keeps its logit scale below 100 (Radford et al. 2021, 2.5). */
 const MAX_LOG_SCALE = Math.log(100);
@@ -99,10 +100,10 @@ function lossOf(clip: TrainedClip, config: TrainConfig, batch: Batch, ids: Tenso
   const images = tensor(batch.images, batch.shape, { device });
   const targets = targetsOf(batch, ids.shape[0] as number, device);
   const { cls, patches } = encodeImage(clip.vision, images, { trainStem: true });
-  const text = normalized(encodeText(clip.text, ops.toDevice(ids, device))); // (C, D)
+  const text = unitLength(encodeText(clip.text, ops.toDevice(ids, device)), -1); // (C, D)
   const scale = ops.exp(ops.clamp(clip.logitScale, null, MAX_LOG_SCALE));
-  const global = ops.linear(normalized(cls), text); // (B, C)
-  const local = localScore(normalized(patches), text, model.topk); // (B, C)
+  const global = globalScore(unitLength(cls, -1), text); // (B, C)
+  const local = localScore(unitLength(patches, -1), text, model.topk); // (B, C)
   const lossGlobal = crossEntropy(ops.mul(global, scale), targets);
   const lossLocal = crossEntropy(ops.mul(local, scale), targets);
   return {
@@ -114,14 +115,9 @@ function lossOf(clip: TrainedClip, config: TrainConfig, batch: Batch, ids: Tenso
 function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor): BatchPrediction {
   const device = clip.logitScale.device;
   const { cls } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
-  const text = normalized(encodeText(clip.text, ops.toDevice(names, device)));
-  const logits = ops.mul(ops.linear(normalized(cls), text), ops.exp(clip.logitScale)); // (B, C)
-  const probabilities = ops.softmax(logits, 1);
-  return {
-    logits: floats(logits),
-    probabilities: floats(probabilities),
-    uncertainty: floats(normalizedEntropy(probabilities)),
-  };
+  const text = unitLength(encodeText(clip.text, ops.toDevice(names, device)), -1);
+  const logits = ops.mul(globalScore(unitLength(cls, -1), text), ops.exp(clip.logitScale)); // (B, C)
+  return softmaxPrediction(logits);
 }
 
 /** (B, C) the annotators' shares, or the label alone. */
@@ -134,20 +130,4 @@ function targetsOf({ votes, labels }: Batch, classes: number, device: string): T
 /** Mean over the batch of -sum_c target_c log softmax(logits)_c. */
 function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
   return ops.neg(ops.mean(ops.sum(ops.mul(targets, ops.logSoftmax(ops.toDtype(logits, 'float32'), 1)), 1)));
-}
-
-/** Unit length over the last dimension. */
-function normalized(x: Tensor): Tensor {
-  return ops.div(x, ops.vectorNorm(x, -1, true));
-}
-
-/** (B) entropy of each row over log C: 0 is certain, 1 is uniform. */
-function normalizedEntropy(probabilities: Tensor): Tensor {
-  const classes = probabilities.shape[1] as number;
-  const terms = ops.mul(probabilities, ops.log(ops.clamp(probabilities, 1e-12, null)));
-  return ops.div(ops.neg(ops.sum(terms, 1)), Math.log(classes));
-}
-
-function floats(x: Tensor): Float32Array {
-  return Float32Array.from(ops.toDtype(x, 'float32').data() as Float32Array);
 }

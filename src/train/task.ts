@@ -47,6 +47,6 @@ export interface Task {
   loss(batch: Batch, moment: Moment): LossParts;
   /** Runs without autograd; `state` may have been swapped for the moving average. */
   predict(batch: Batch): BatchPrediction;
-  /** The evaluation loss of a batch's logits (B, C), as the original reports it. */
-  evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array): number;
+  /** The evaluation loss of a batch at `epoch` (its terms are annealed), as the original reports it. */
+  evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array, epoch: number): number;
 }

@@ -1,11 +1,48 @@
+/** Multi-granularity feature decoupling (MFD): global and local affinities of an image to the class texts (Zhou et al. 2024). */
 import { ops, scope, type Tensor } from '../engine/index.js';
+import type { ModelConfig } from '../train/config.js';
 
-/** Dimension of the patches in (B, N, C). */
+/** Dimension of the patches in (B, N, C), and of the classes in (B, C). */
 const PATCHES = 1;
+const CLASSES = 1;
+
+export type MfdOptions = Pick<ModelConfig, 'alpha' | 'topk' | 'branch' | 'normalizeScores'>;
+
+export interface Affinities {
+  /** (B, C) what the evidence is made of: in [-1, 1] when the scores are normalised. */
+  logits: Tensor;
+  /** (B, C) of the CLS feature; null in the ablation `local`. */
+  global: Tensor | null;
+  /** (B, C) of the most similar patches; null in the ablation `global`. */
+  local: Tensor | null;
+}
 
 /**
- * Local affinity of each class: the mean of the `topk` largest of the N patch-text dot products (UA-FER's multi-granularity
- * feature decoupling, Zhou et al. 2024).
+ * logits = alpha local + (1 - alpha) global, each L2-normalised over the classes where `normalizeScores` says so; the ablations
+ * `global` and `local` are one of the two alone.
+ *
+ * @param cls (B, D) CLS features of unit length
+ * @param patches (B, N, D) patch features of unit length
+ * @param text (C, D) text features
+ */
+export function affinities(cls: Tensor, patches: Tensor, text: Tensor, options: MfdOptions): Affinities {
+  const { alpha, topk, branch, normalizeScores } = options;
+  const prepared = (score: Tensor) => (normalizeScores ? unitLength(score, CLASSES) : score);
+  return scope(() => {
+    const local = branch === 'global' ? null : prepared(localScore(patches, text, topk));
+    const global = branch === 'local' ? null : prepared(globalScore(cls, text));
+    const logits = local && global ? ops.add(ops.mul(local, alpha), ops.mul(global, 1 - alpha)) : ((local ?? global) as Tensor);
+    return { logits, global, local };
+  });
+}
+
+/** (B, C) dot products of CLS features (B, D) and text features (C, D). */
+export function globalScore(cls: Tensor, text: Tensor): Tensor {
+  return ops.linear(cls, text);
+}
+
+/**
+ * Local affinity of each class: the mean of the `topk` largest of the N patch-text dot products.
  *
  * @param patches (B, N, D) patch features of unit length
  * @param text (C, D) text features
@@ -13,7 +50,12 @@ const PATCHES = 1;
  */
 export function localScore(patches: Tensor, text: Tensor, topk: number): Tensor {
   return scope(() => {
-    const affinities = ops.matmul(patches, ops.transpose(text, 0, 1)); // (B, N, C)
-    return ops.mean(ops.topk(affinities, topk, PATCHES).values, PATCHES);
+    const products = ops.linear(patches, text); // (B, N, C)
+    return ops.mean(ops.topk(products, topk, PATCHES).values, PATCHES);
   });
+}
+
+/** x / |x| over one dimension. */
+export function unitLength(x: Tensor, dim: number): Tensor {
+  return scope(() => ops.div(x, ops.vectorNorm(x, dim, true)));
 }

@@ -1,0 +1,27 @@
+import { ops, type Tensor } from '../engine/index.js';
+import type { BatchPrediction } from '../train/task.js';
+import { dirichlet, type EvidenceName } from './evidence.js';
+
+/** What logits (B, C) say as evidence: expected probabilities and vacuity. */
+export function evidentialPrediction(logits: Tensor, evidence: EvidenceName): BatchPrediction {
+  const { probability, uncertainty } = dirichlet(logits, evidence);
+  return { logits: floats(logits), probabilities: floats(probability), uncertainty: floats(uncertainty) };
+}
+
+/** What logits (B, C) say under softmax; the uncertainty is the entropy over log C, from 0 (certain) to 1 (uniform). */
+export function softmaxPrediction(logits: Tensor): BatchPrediction {
+  const logProbabilities = ops.logSoftmax(ops.toDtype(logits, 'float32'), 1);
+  const probabilities = ops.exp(logProbabilities);
+  const entropy = ops.neg(ops.sum(ops.mul(probabilities, logProbabilities), 1)); // (B)
+  const classes = logits.shape[1] as number;
+  return {
+    logits: floats(logits),
+    probabilities: floats(probabilities),
+    uncertainty: floats(ops.div(entropy, Math.log(classes))),
+  };
+}
+
+/** A copy that outlives the tensor. */
+function floats(x: Tensor): Float32Array {
+  return Float32Array.from(ops.toDtype(x, 'float32').data() as Float32Array);
+}

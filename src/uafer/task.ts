@@ -1,0 +1,129 @@
+import { type Clip, clipOf } from '../clip/towers.js';
+import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
+import type { Batch, Dataset } from '../data/types.js';
+import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
+import type { TrainConfig } from '../train/config.js';
+import { parameterGroups } from '../train/groups.js';
+import type { BatchPrediction, LossParts, Moment, Task } from '../train/task.js';
+import { classificationLoss, evaluationLoss, withDistillation } from './losses.js';
+import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
+import { evidentialPrediction, softmaxPrediction } from './prediction.js';
+
+export interface UaFerTaskOptions {
+  /**
+   * Compute the texts and the teacher from the pictures on, at every step, as the original does. The numbers are the same: otherwise
+   * the texts are computed once, and the teacher shares the frozen blocks with the student.
+   */
+  recompute?: boolean;
+}
+
+/** What a training step needs of a batch's images: the student's answer, and the teacher's CLS features (B, D), not normalised. */
+interface Taught {
+  student: UaFerOutput;
+  teacher: Tensor;
+}
+
+/** Training and evaluation of UA-FER as `config` says, from CLIP weights. */
+export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Clip, options: UaFerTaskOptions = {}): Task {
+  const onDevice = moved(clip, config.device);
+  const model = createUaFer(onDevice, dataset.classes, config.model);
+  const { architecture } = model.tower;
+  const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers: architecture.layers });
+  const teacher = teacherOf(model, new Set(groups.flatMap(({ names }) => names)));
+  const teach = options.recompute
+    ? recomputing(onDevice, model, teacher, dataset.classes)
+    : sharing(model, teacher, config.optimizer.fixLayer);
+  const { rawTextAtEvaluation } = config.model;
+  return {
+    dataset,
+    imageSize: architecture.imageSize,
+    state: model.state,
+    groups,
+    loss: (batch, moment) => lossOf(teach(imagesOf(batch, config)), config, batch, moment),
+    predict: (batch) => {
+      const text = rawTextAtEvaluation ? model.text.raw : model.text.unit;
+      return predictionOf(forward(model, imagesOf(batch, config), text).logits, config);
+    },
+    evaluationLoss: (prediction, labels, epoch) => testLoss(prediction, labels, config, epoch),
+  };
+}
+
+/** The frozen CLIP: what is trained is copied now, what is frozen is shared with the student. */
+function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
+  const copies = noGrad(() =>
+    scope(() =>
+      Object.entries(model.state).map(([name, weight]) => [name, trained.has(name) ? ops.clone(weight) : weight] as const),
+    ),
+  );
+  return towerOf(model.tower, Object.fromEntries(copies));
+}
+
+/**
+ * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
+ * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing.
+ */
+function sharing(model: UaFer, teacher: VisionTower, fixLayer: number): (images: Tensor) => Taught {
+  return (images) =>
+    scope(() => {
+      if (fixLayer < 0)
+        return { student: forward(model, images, model.text.unit), teacher: noGrad(() => encodeImage(teacher, images).cls) };
+      const shared = noGrad(() => throughBlocks(teacher, embed(teacher, images), 0, fixLayer));
+      const cls = noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, fixLayer)));
+      const student = forwardTokens(model, throughBlocks(model.tower, shared, fixLayer), model.text.unit);
+      return { student, teacher: cls };
+    });
+}
+
+/** The original's way: texts and teacher from the start, at every step. */
+function recomputing(clip: Clip, model: UaFer, teacher: VisionTower, classes: readonly string[]): (images: Tensor) => Taught {
+  return (images) =>
+    scope(() => {
+      const text = classTexts(clip, classes, model.config.prompt).unit;
+      return { student: forward(model, images, text), teacher: noGrad(() => encodeImage(teacher, images).cls) };
+    });
+}
+
+/** The CLS feature alone: the patches' need not be normalised and projected. */
+function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
+  return scope(() => {
+    const cls = ops.slice(tokens, 1, 0, 1); // (B, 1, W)
+    return projectTokens(tower, finalNorm(tower, cls)).cls;
+  });
+}
+
+function lossOf({ student, teacher }: Taught, config: TrainConfig, batch: Batch, moment: Moment): LossParts {
+  const labels = tensor(batch.labels, [batch.labels.length], { device: config.device });
+  const classification = classificationLoss(student.logits, labels, config.loss, moment);
+  return withDistillation(classification, student.cls, teacher, config.loss);
+}
+
+function predictionOf(logits: Tensor, { loss }: TrainConfig): BatchPrediction {
+  return loss.lossFunction === 'edl' ? evidentialPrediction(logits, loss.evidence) : softmaxPrediction(logits);
+}
+
+/** The original's test loss of a batch: without distillation. */
+function testLoss({ logits }: BatchPrediction, labels: BigInt64Array, { loss, optimizer }: TrainConfig, epoch: number): number {
+  return noGrad(() =>
+    scope(() => {
+      const rows = labels.length;
+      const scores = tensor(logits, [rows, logits.length / rows]);
+      return evaluationLoss(scores, tensor(labels, [rows]), loss, { epoch, epochs: optimizer.epochs }).item();
+    }),
+  );
+}
+
+function imagesOf(batch: Batch, { device }: TrainConfig): Tensor {
+  return tensor(batch.images, batch.shape, { device });
+}
+
+function moved(clip: Clip, device: string): Clip {
+  if (device === 'cpu') return clip;
+  const state = Object.entries(clip.state).map(([name, weight]) => [name, ops.toDevice(weight, device)] as const);
+  return clipOf(clip.architecture, Object.fromEntries(state));
+}
+
+/** Batch statistics are no parameters. */
+function trainableShapes(state: Readonly<Record<string, Tensor>>): Record<string, readonly number[]> {
+  const parameters = Object.entries(state).filter(([name]) => !/running_(mean|var)$/.test(name));
+  return Object.fromEntries(parameters.map(([name, weight]) => [name, weight.shape]));
+}
