@@ -29,6 +29,8 @@ export interface Evaluation {
 export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device'> {
   /** The list that the batches' indices point into. */
   samples: readonly Sample[];
+  /** Of the weights, from 0: the evaluation loss may be annealed. */
+  epoch: number;
   /** Told after each batch how many are done. */
   onBatch?(done: number): void;
   /** Asked before each batch; true ends the evaluation without a result. */
@@ -52,7 +54,7 @@ export async function evaluate(
     if (options.shouldStop?.()) return null;
     const prediction = predict(task, batch, options);
     predictions.push(...rows(batch, prediction, options.samples));
-    if (task.evaluationLoss) losses.push(task.evaluationLoss(prediction, batch.labels));
+    if (task.evaluationLoss) losses.push(task.evaluationLoss(prediction, batch.labels, options.epoch));
     options.onBatch?.(++done);
   }
   const metrics = computeMetrics(predictions, task.dataset.classes);

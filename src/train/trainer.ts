@@ -158,6 +158,7 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
   const score = () =>
     evaluate(task, test.epoch(0), {
       samples: task.dataset.test,
+      epoch: run.progress.epoch,
       precision: config.precision,
       device: config.device,
       onBatch: (done) => run.emit({ kind: 'evaluating', done, total: test.batches }),

@@ -15,7 +15,7 @@ const LOGITS = [
   [0.25, 0.125],
 ] as const;
 
-/** Answers from LOGITS; its evaluation loss is 10 times the size of the batch. */
+/** Answers from LOGITS; its evaluation loss is 10 times the size of the batch, and the epoch. */
 const task: Task = {
   dataset,
   imageSize: 1,
@@ -29,7 +29,7 @@ const task: Task = {
     probabilities: Float32Array.from([...indices].flatMap(() => [0.5, 0.5])),
     uncertainty: Float32Array.from(indices, (i) => i / 8),
   }),
-  evaluationLoss: (_, labels) => 10 * labels.length,
+  evaluationLoss: (_, labels, epoch) => 10 * labels.length + epoch,
 };
 
 async function* batches(...groups: number[][]): AsyncGenerator<Batch> {
@@ -43,7 +43,7 @@ async function* batches(...groups: number[][]): AsyncGenerator<Batch> {
   }
 }
 
-const options = { samples, precision: 'fp32', device: 'cpu' } as const;
+const options = { samples, epoch: 3, precision: 'fp32', device: 'cpu' } as const;
 
 test('gives a row a picture, with the class of the largest logit even where probabilities are equal', async () => {
   const evaluation = await evaluate(task, batches([0, 1, 2], [4]), options);
@@ -63,7 +63,7 @@ test('takes the metrics over the whole set, whatever the batches', async () => {
 });
 
 test('averages the evaluation loss over batches, as the original prints it', async () => {
-  expect((await evaluate(task, batches([0, 1, 2], [4]), options))?.loss).toBe((30 + 10) / 2);
+  expect((await evaluate(task, batches([0, 1, 2], [4]), options))?.loss).toBe((30 + 10) / 2 + 3);
   const { evaluationLoss: _, ...without } = task;
   expect((await evaluate(without, batches([0]), options))?.loss).toBeNull();
 });
