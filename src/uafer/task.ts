@@ -5,7 +5,7 @@ import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import type { TrainConfig } from '../train/config.js';
 import { parameterGroups } from '../train/groups.js';
 import type { BatchPrediction, LossParts, Moment, Task } from '../train/task.js';
-import { classificationLoss, evaluationLoss, withDistillation } from './losses.js';
+import { classificationLoss, distillationLoss } from './losses.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
 import { evidentialPrediction, softmaxPrediction } from './prediction.js';
 
@@ -93,8 +93,9 @@ function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
 
 function lossOf({ student, teacher }: Taught, config: TrainConfig, batch: Batch, moment: Moment): LossParts {
   const labels = tensor(batch.labels, [batch.labels.length], { device: config.device });
-  const classification = classificationLoss(student.logits, labels, config.loss, moment);
-  return withDistillation(classification, student.cls, teacher, config.loss);
+  const { loss, parts } = classificationLoss(student.logits, labels, config.loss, moment);
+  const distillation = distillationLoss(student.cls, teacher);
+  return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
 }
 
 function predictionOf(logits: Tensor, { loss }: TrainConfig): BatchPrediction {
@@ -107,7 +108,8 @@ function testLoss({ logits }: BatchPrediction, labels: BigInt64Array, { loss, op
     scope(() => {
       const rows = labels.length;
       const scores = tensor(logits, [rows, logits.length / rows]);
-      return evaluationLoss(scores, tensor(labels, [rows]), loss, { epoch, epochs: optimizer.epochs }).item();
+      const options = { ...loss, lambdaRuc: 1 }; // the original's test leaves the weight out
+      return classificationLoss(scores, tensor(labels, [rows]), options, { epoch, epochs: optimizer.epochs }).loss.item();
     }),
   );
 }
