@@ -126,6 +126,9 @@ const gatherOp = operator<Tensor>('aten::gather');
 export const gather = (x: Tensor, dim: number, index: Tensor): Tensor => gatherOp(x, dim, index);
 const flipOp = operator<Tensor>('aten::flip');
 export const flip = (x: Tensor, dims: Shape): Tensor => flipOp(x, dims);
+const asStridedOp = operator<Tensor>('aten::as_strided');
+/** A view of this shape with these strides (in elements) from the first element. */
+export const asStrided = (x: Tensor, shape: Shape, strides: Shape): Tensor => asStridedOp(x, shape, strides);
 const contiguousOp = operator<Tensor>('aten::contiguous');
 export const contiguous = (x: Tensor, memoryFormat?: 'contiguous' | 'channels_last'): Tensor => contiguousOp(x, memoryFormat);
 

@@ -1,0 +1,75 @@
+import { type ClipArchitecture, headsOf, type TextArchitecture, type VisionArchitecture } from './architecture.js';
+import { clipShapes, type Shapes } from './shapes.js';
+
+/** A tensor that is missing, unknown or of the wrong shape; the message names it, what was found and what was expected. */
+export class ShapeError extends Error {}
+
+/**
+ * The architecture that the shapes of a CLIP model's tensors tell, by OpenAI's full names; every tensor is held to it. Throws
+ * `ShapeError`.
+ */
+export function architectureOf(shapes: Shapes): ClipArchitecture {
+  const hasText = 'token_embedding.weight' in shapes || 'text_projection' in shapes;
+  const [, embedDim] = sized(shapes, 'visual.proj', ['width', 'joint width']) as [number, number];
+  const vision = visionOf(shapes);
+  const architecture = hasText ? { vision, text: textOf(shapes), embedDim } : { vision, embedDim };
+  holdTo(clipShapes(architecture), shapes);
+  return architecture;
+}
+
+function visionOf(shapes: Shapes): VisionArchitecture {
+  const [tokens, width] = sized(shapes, 'visual.positional_embedding', ['1 + patches', 'width']) as [number, number];
+  const grid = Math.sqrt(tokens - 1);
+  if (!Number.isInteger(grid) || grid < 1) {
+    throw new ShapeError(`has ${tokens} rows in "visual.positional_embedding"; expected 1 + a square number (of patches)`);
+  }
+  const input = inputOf(shapes);
+  const layers = countLayers(shapes, 'visual.transformer');
+  return { width, layers, heads: headsOf(width), imageSize: grid * input.patchSize, ...input };
+}
+
+/** Patch size, and the channels of the stem where there is one: its first convolution has stride 1, every other halves. */
+function inputOf(shapes: Shapes): Pick<VisionArchitecture, 'patchSize' | 'stem'> {
+  const stem: number[] = [];
+  for (let i = 1; `visual.stem.conv${i}.weight` in shapes; i++) {
+    stem.push(sized(shapes, `visual.stem.conv${i}.weight`, ['channels', 'inputs', '3', '3'])[0] as number);
+  }
+  if (stem.length > 0) return { patchSize: 2 ** (stem.length - 1), stem };
+  const [, , patchSize] = sized(shapes, 'visual.conv1.weight', ['width', '3', 'patch', 'patch']) as number[];
+  return { patchSize: patchSize as number };
+}
+
+function textOf(shapes: Shapes): TextArchitecture {
+  const [vocabularySize, width] = sized(shapes, 'token_embedding.weight', ['vocabulary', 'width']) as [number, number];
+  const [contextLength] = sized(shapes, 'positional_embedding', ['context length', 'width']) as [number, number];
+  return { width, layers: countLayers(shapes, 'transformer'), heads: headsOf(width), contextLength, vocabularySize };
+}
+
+function countLayers(shapes: Shapes, transformer: string): number {
+  const prefix = `${transformer}.resblocks.`;
+  const indices = Object.keys(shapes)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => Number.parseInt(name.slice(prefix.length), 10));
+  return Math.max(-1, ...indices) + 1;
+}
+
+/** The sides of a tensor that must have as many as `sides` names. */
+function sized(shapes: Shapes, name: string, sides: readonly string[]): readonly number[] {
+  const shape = shapes[name];
+  if (shape?.length === sides.length) return shape;
+  throw misfit(name, shape, sides);
+}
+
+function holdTo(expected: Shapes, found: Shapes): void {
+  for (const [name, shape] of Object.entries(expected)) {
+    if (found[name]?.join() !== shape.join()) throw misfit(name, found[name], shape);
+  }
+  const unknown = Object.keys(found).find((name) => !(name in expected));
+  if (unknown !== undefined) throw new ShapeError(`holds "${unknown}", which a CLIP ViT of its size doesn't have`);
+}
+
+function misfit(name: string, found: readonly number[] | undefined, expected: readonly (number | string)[]): ShapeError {
+  const shape = expected.join(', ');
+  if (!found) return new ShapeError(`lacks "${name}" of the shape [${shape}]`);
+  return new ShapeError(`has the shape [${found.join(', ')}] in "${name}"; expected [${shape}]`);
+}

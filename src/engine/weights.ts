@@ -1,0 +1,48 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { UaferError } from '../errors.js';
+import { native } from './native.js';
+import { isSafetensors, readSafetensors } from './safetensors.js';
+import type { Tensor } from './tensor.js';
+import { readTorchSave } from './torchSave.js';
+
+/**
+ * Every tensor of a file of weights, on the CPU, by its name: safetensors, a TorchScript archive, or what `torch.save` wrote (PyTorch
+ * 1.6 and newer), told apart by their contents. Throws `CHECKPOINT` naming the file when it is none of these or cannot be read.
+ */
+export function readWeights(path: string): Record<string, Tensor> {
+  if (!existsSync(path) || !statSync(path).isFile()) {
+    throw new UaferError('CHECKPOINT', `${path}: expected a file of weights (.pt, .pth or .safetensors), and there is none.`);
+  }
+  if (isSafetensors(path)) return readSafetensors(path).tensors;
+  if (!isZip(path)) {
+    throw new UaferError(
+      'CHECKPOINT',
+      `${path} is neither safetensors nor an archive of PyTorch 1.6 or newer. A file of an older PyTorch must be loaded and saved again by a newer one.`,
+    );
+  }
+  return isTorchScript(path) ? native().readTorchScript(path) : readTorchSave(path);
+}
+
+function isZip(path: string): boolean {
+  return readPart(path, 0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'));
+}
+
+/** Bytes that hold an archive's table of contents, which stands at its end: some hundred names of some hundred bytes. */
+const CONTENTS = 2 ** 20;
+
+/** Only TorchScript keeps `constants.pkl`, so its name in the archive's table of contents tells the two apart. */
+function isTorchScript(path: string): boolean {
+  return readPart(path, -CONTENTS, CONTENTS).includes('/constants.pkl');
+}
+
+/** Up to `length` bytes from `start`, counted from the end when negative. */
+function readPart(path: string, start: number, length: number): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const from = start < 0 ? Math.max(0, fstatSync(file).size + start) : start;
+    const buffer = Buffer.alloc(length);
+    return buffer.subarray(0, readSync(file, buffer, 0, length, from));
+  } finally {
+    closeSync(file);
+  }
+}

@@ -1,0 +1,111 @@
+import { readSync } from 'node:fs';
+
+/** Where the bytes of an uncompressed entry of a zip archive lie in its file. */
+export interface ZipEntry {
+  start: number;
+  size: number;
+}
+
+const LOCAL = { signature: 0x04034b50, bytes: 30 };
+const CENTRAL = { signature: 0x02014b50, bytes: 46 };
+const END = { signature: 0x06054b50, bytes: 22 };
+const LOCATOR_64 = { signature: 0x07064b50, bytes: 20 };
+const END_64 = { signature: 0x06064b50, bytes: 56 };
+const MAX_COMMENT = 0xffff;
+/** Stands in a 32-bit field whose value is in the zip64 extra field. */
+const IN_EXTRA = 0xffffffff;
+const EXTRA_64 = 1;
+const STORED = 0;
+
+/** Whether a file's first bytes are those of a zip archive. */
+export function startsZip(bytes: Buffer): boolean {
+  return bytes.length >= 4 && bytes.readUInt32LE(0) === LOCAL.signature;
+}
+
+/**
+ * The entries of a zip archive (zip64 too) that are stored without compression, by name; PyTorch compresses none. `file` is a
+ * descriptor, `size` the file's length. Throws an `Error` that says what is wrong with the archive.
+ */
+export function readZipDirectory(file: number, size: number): Map<string, ZipEntry> {
+  const { offset, bytes, count } = findDirectory(file, size);
+  if (offset + bytes > size) throw new Error('its directory lies outside the file');
+  const directory = readAt(file, offset, bytes);
+  const entries = new Map<string, ZipEntry>();
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + CENTRAL.bytes > bytes || directory.readUInt32LE(at) !== CENTRAL.signature)
+      throw new Error('its directory is damaged');
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((field) => directory.readUInt16LE(at + field)) as Lengths;
+    const name = directory.toString('utf8', at + CENTRAL.bytes, at + CENTRAL.bytes + nameBytes);
+    const extra = directory.subarray(at + CENTRAL.bytes + nameBytes, at + CENTRAL.bytes + nameBytes + extraBytes);
+    if (directory.readUInt16LE(at + 10) === STORED) entries.set(name, locate(file, size, name, directory.subarray(at), extra));
+    at += CENTRAL.bytes + nameBytes + extraBytes + commentBytes;
+  }
+  return entries;
+}
+
+type Lengths = [number, number, number];
+
+function findDirectory(file: number, size: number): { offset: number; bytes: number; count: number } {
+  const tailBytes = Math.min(size, END.bytes + MAX_COMMENT);
+  const tail = readAt(file, size - tailBytes, tailBytes);
+  const signature = Buffer.alloc(4);
+  signature.writeUInt32LE(END.signature);
+  const end = tail.lastIndexOf(signature);
+  if (end < 0 || end + END.bytes > tail.length) throw new Error('its end is missing');
+  const locatorAt = size - tailBytes + end - LOCATOR_64.bytes;
+  const locator = locatorAt >= 0 ? readAt(file, locatorAt, LOCATOR_64.bytes) : null;
+  if (locator?.readUInt32LE(0) === LOCATOR_64.signature) return findDirectory64(file, size, number64(locator, 8));
+  return { count: tail.readUInt16LE(end + 10), bytes: tail.readUInt32LE(end + 12), offset: tail.readUInt32LE(end + 16) };
+}
+
+function findDirectory64(file: number, size: number, at: number): { offset: number; bytes: number; count: number } {
+  if (at + END_64.bytes > size) throw new Error('its zip64 end lies outside the file');
+  const end = readAt(file, at, END_64.bytes);
+  if (end.readUInt32LE(0) !== END_64.signature) throw new Error('its zip64 end is damaged');
+  return { count: number64(end, 32), bytes: number64(end, 40), offset: number64(end, 48) };
+}
+
+/** The data stand after a local header whose extra field may differ from the directory's: PyTorch pads with it. */
+function locate(file: number, fileSize: number, name: string, entry: Buffer, extra: Buffer): ZipEntry {
+  let size = entry.readUInt32LE(24);
+  let header = entry.readUInt32LE(42);
+  const wide = wideFields(extra);
+  if (size === IN_EXTRA) size = wide.shift() ?? fileSize;
+  // The compressed size, equal to the other, has a field of its own.
+  if (entry.readUInt32LE(20) === IN_EXTRA) wide.shift();
+  if (header === IN_EXTRA) header = wide.shift() ?? fileSize;
+  if (header + LOCAL.bytes > fileSize) throw new Error(`its entry ${name} lies outside the file`);
+  const local = readAt(file, header, LOCAL.bytes);
+  if (local.readUInt32LE(0) !== LOCAL.signature) throw new Error(`its entry ${name} is damaged`);
+  const start = header + LOCAL.bytes + local.readUInt16LE(26) + local.readUInt16LE(28);
+  if (start + size > fileSize) throw new Error(`its entry ${name} lies outside the file`);
+  return { start, size };
+}
+
+/** The 64-bit values of the zip64 extra field, in the order of the fields that they stand for. */
+function wideFields(extra: Buffer): number[] {
+  for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
+    if (extra.readUInt16LE(at) !== EXTRA_64) continue;
+    const end = Math.min(at + 4 + extra.readUInt16LE(at + 2), extra.length);
+    const values: number[] = [];
+    for (let field = at + 4; field + 8 <= end; field += 8) values.push(number64(extra, field));
+    return values;
+  }
+  return [];
+}
+
+function number64(bytes: Buffer, at: number): number {
+  return Number(bytes.readBigUInt64LE(at));
+}
+
+function readAt(file: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const read = readSync(file, bytes, done, length - done, position + done);
+    if (read === 0) throw new Error('it ends too early');
+    done += read;
+  }
+  return bytes;
+}
