@@ -59,38 +59,28 @@ const fixed = (value: number): number => Math.floor(value * 65536 + 0.5);
 /**
  * Bilinear affine of a square RGB picture, its border repeated outside.
  *
- * @param gain factor and offset of the sampled values, which are then limited to 0..255.
- * @param write takes position (y * size + x), and the three values.
+ * @param out (3, size, size): the sampled values, 0 to 255.
  */
-export function affineBilinear(
-  pixels: Uint8Array,
-  size: number,
-  [a, b, c, d, e, f]: AffineMatrix,
-  write: (position: number, red: number, green: number, blue: number) => void,
-): void {
+export function affineBilinear(pixels: Uint8Array, size: number, [a, b, c, d, e, f]: AffineMatrix, out: Float32Array): void {
   const last = size - 1;
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
+  const plane = size * size;
+  for (let y = 0, at = 0; y < size; y++) {
+    for (let x = 0; x < size; x++, at++) {
       const sourceX = clamp(a * (x + 0.5) + b * (y + 0.5) + c - 0.5, last);
       const sourceY = clamp(d * (x + 0.5) + e * (y + 0.5) + f - 0.5, last);
       const left = Math.floor(sourceX);
       const top = Math.floor(sourceY);
-      const right = (left < last ? left + 1 : left) * CHANNELS;
       const fx = sourceX - left;
       const fy = sourceY - top;
-      const upper = top * size * CHANNELS;
-      const lower = top < last ? upper + size * CHANNELS : upper;
-      const near = left * CHANNELS;
-      const w00 = (1 - fx) * (1 - fy);
-      const w10 = fx * (1 - fy);
-      const w01 = (1 - fx) * fy;
-      const w11 = fx * fy;
-      const mix = (channel: number): number =>
-        w00 * (pixels[upper + near + channel] as number) +
-        w10 * (pixels[upper + right + channel] as number) +
-        w01 * (pixels[lower + near + channel] as number) +
-        w11 * (pixels[lower + right + channel] as number);
-      write(y * size + x, mix(0), mix(1), mix(2));
+      const toRight = left < last ? CHANNELS : 0;
+      const below = top < last ? size * CHANNELS : 0;
+      for (let channel = 0, from = (top * size + left) * CHANNELS; channel < CHANNELS; channel++, from++) {
+        const p00 = pixels[from] as number;
+        const p01 = pixels[from + below] as number;
+        const upper = p00 + fx * ((pixels[from + toRight] as number) - p00);
+        const lower = p01 + fx * ((pixels[from + below + toRight] as number) - p01);
+        out[channel * plane + at] = upper + fy * (lower - upper);
+      }
     }
   }
 }

@@ -118,14 +118,33 @@ function resizeColumns({ data, width }: Picture, to: number, { first, count, wei
   const out = new Uint8ClampedArray(to * stride);
   const sums = new Int32Array(stride);
   for (let y = 0; y < to; y++) {
+    const from = (first[y] as number) * stride;
+    const rows = count[y] as number;
     sums.fill(HALF);
-    for (let k = 0; k < (count[y] as number); k++) {
-      const weight = weights[y * taps + k] as number;
-      const from = ((first[y] as number) + k) * stride;
-      for (let i = 0; i < stride; i++) sums[i] = (sums[i] as number) + Math.imul(data[from + i] as number, weight);
+    for (let k = 0; k < rows; k += ROWS_AT_ONCE) {
+      const used = Math.min(ROWS_AT_ONCE, rows - k);
+      addRows(sums, data, from + k * stride, used, weights, y * taps + k);
     }
     const row = y * stride;
     for (let i = 0; i < stride; i++) out[row + i] = (sums[i] as number) >> PRECISION;
   }
   return { data: new Uint8Array(out.buffer), width, height: to };
+}
+
+/** Four rows a pass, so that a sum is loaded and stored once for each four products. */
+const ROWS_AT_ONCE = 4;
+
+/** Adds up to four rows of pixels, which begin at `from`, times their weights to `sums`. */
+function addRows(sums: Int32Array, data: Uint8Array, from: number, rows: number, weights: Int32Array, at: number): void {
+  const stride = sums.length;
+  // Rows beyond the last are the last one again, with weight 0.
+  const start = (row: number) => from + Math.min(row, rows - 1) * stride;
+  const weight = (row: number) => (row < rows ? (weights[at + row] as number) : 0);
+  const [r1, r2, r3] = [start(1), start(2), start(3)];
+  const [w0, w1, w2, w3] = [weight(0), weight(1), weight(2), weight(3)];
+  for (let i = 0; i < stride; i++) {
+    const upper = (Math.imul(data[from + i] as number, w0) + Math.imul(data[r1 + i] as number, w1)) | 0;
+    const lower = (Math.imul(data[r2 + i] as number, w2) + Math.imul(data[r3 + i] as number, w3)) | 0;
+    sums[i] = ((sums[i] as number) + upper + lower) | 0;
+  }
 }

@@ -164,13 +164,16 @@ function smoothJitter(pixels: Uint8Array, size: number, random: Random, out: Flo
   const contrast = random.uniform(0.75, 1.25);
   const gain = brightness * contrast;
   const offset = (1 - contrast) * brightness * meanGrey(pixels);
+  affineBilinear(pixels, size, matrix, out);
   const plane = size * size;
-  const adjust = (value: number): number => Math.min(255, Math.max(0, value * gain + offset));
-  affineBilinear(pixels, size, matrix, (position, red, green, blue) => {
-    out[position] = (adjust(red) / 255 - MEAN[0]) / DEVIATION[0];
-    out[plane + position] = (adjust(green) / 255 - MEAN[1]) / DEVIATION[1];
-    out[2 * plane + position] = (adjust(blue) / 255 - MEAN[2]) / DEVIATION[2];
-  });
+  for (let channel = 0; channel < CHANNELS; channel++) {
+    const scale = 1 / (255 * (DEVIATION[channel] as number));
+    const bias = (MEAN[channel] as number) / (DEVIATION[channel] as number);
+    for (let i = channel * plane; i < (channel + 1) * plane; i++) {
+      const byte = Math.min(255, Math.max(0, (out[i] as number) * gain + offset));
+      out[i] = byte * scale - bias;
+    }
+  }
 }
 
 /** Mean luma (ITU-R BT.601), about which the contrast changes. */

@@ -226,7 +226,7 @@ describe('threads', () => {
     ['when closed in the middle of one', 'await source.close(); break;', '5'],
   ])('do not keep the process alive %s', async (_, take, printed) => {
     const run = promisify(execFile);
-    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program(take)], { timeout: 20_000 });
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program(take)], { timeout: 50_000 });
     expect(stdout.trim()).toBe(printed);
   });
 
