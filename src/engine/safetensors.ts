@@ -1,5 +1,5 @@
 /** The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other. */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { UaferError } from '../errors.js';
 import { empty } from './ops.js';
@@ -45,9 +45,9 @@ export interface SafetensorsHeader {
   dataStart: number;
 }
 
-/** Whether a file may be a safetensors file, by its first bytes. */
+/** Whether a file may be a safetensors file, by its first bytes. Throws `CHECKPOINT` when it cannot be opened. */
 export function isSafetensors(path: string): boolean {
-  const file = openSync(path, 'r');
+  const file = openForReading(path);
   try {
     const start = Buffer.alloc(LENGTH_BYTES + 1);
     if (readSync(file, start, 0, start.length, 0) < start.length) return false;
@@ -107,10 +107,11 @@ export function writeSafetensors(
 
 function openForReading(path: string): number {
   try {
-    return openSync(path, 'r');
+    if (statSync(path).isFile()) return openSync(path, 'r');
   } catch (cause) {
     throw new UaferError('CHECKPOINT', `${path} cannot be opened: ${(cause as Error).message}`, { cause });
   }
+  throw new UaferError('CHECKPOINT', `${path} is not a file; expected safetensors.`);
 }
 
 function readHeader(file: number, path: string): SafetensorsHeader {
@@ -120,23 +121,24 @@ function readHeader(file: number, path: string): SafetensorsHeader {
   const length = Number(readBytes(file, 0, LENGTH_BYTES).readBigUInt64LE(0));
   const dataStart = LENGTH_BYTES + length;
   if (length > MAX_HEADER || dataStart > fileSize) throw fail(`its header claims ${length} bytes of ${fileSize}`);
-  const json = parseObject(readBytes(file, LENGTH_BYTES, length).toString('utf8'));
-  if (!json) throw fail('its header is not JSON');
+  const json = parseObject(readBytes(file, LENGTH_BYTES, length));
+  if (!json) throw fail('its header is not a JSON object in UTF-8');
   const { [METADATA]: metadata = {}, ...rest } = json;
   const texts = z.record(z.string(), z.string()).safeParse(metadata);
   if (!texts.success) throw fail(`${METADATA} must hold texts`);
-  const entries: Record<string, SafetensorsEntry> = {};
   for (const [name, value] of Object.entries(rest)) {
     const problem = checkEntry(value, fileSize - dataStart);
     if (problem) throw fail(`"${name}" ${problem}`);
-    entries[name] = value as SafetensorsEntry;
   }
+  const entries = rest as SafetensorsHeader['entries'];
+  const gap = checkOrder(entries, fileSize - dataStart);
+  if (gap) throw fail(gap);
   return { entries, metadata: texts.data, dataStart };
 }
 
-function parseObject(text: string): Record<string, unknown> | null {
+function parseObject(bytes: Buffer): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
   } catch {
     return null;
@@ -152,6 +154,19 @@ function checkEntry(value: unknown, dataBytes: number): string | null {
   if (begin > end || end > dataBytes) return `lies at ${begin} to ${end}, outside the ${dataBytes} bytes of data`;
   const expected = shape.reduce((product, side) => product * side, BYTES[dtype]);
   return end - begin === expected ? null : `has ${end - begin} bytes; ${dtype} [${shape}] needs ${expected}`;
+}
+
+/** What is wrong with the tensors' places, or null: the format wants them one after the other, to the file's last byte. */
+function checkOrder(entries: SafetensorsHeader['entries'], dataBytes: number): string | null {
+  const places = Object.entries(entries)
+    .map(([name, { data_offsets: offsets }]) => ({ name, begin: offsets[0], end: offsets[1] }))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let at = 0;
+  for (const { name, begin, end } of places) {
+    if (begin !== at) return `"${name}" begins at byte ${begin} of the data; expected ${at}, where the tensor before it ends`;
+    at = end;
+  }
+  return at === dataBytes ? null : `its tensors end at byte ${at} of ${dataBytes} bytes of data`;
 }
 
 function readTensor(
