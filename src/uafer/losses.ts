@@ -46,10 +46,10 @@ export function distillationLoss(features: Tensor, teacher: Tensor): Tensor {
 
 const PLAIN_LOSSES = {
   ce: crossEntropyLoss,
-  focal: (logits, labels) => focalLoss(logits, labels),
+  focal: focalLoss,
   balanced: balancedLoss,
   cosine: cosineLoss,
-  gce: (logits, labels) => generalizedCrossEntropyLoss(logits, labels),
+  gce: generalizedCrossEntropyLoss,
 } satisfies Record<Exclude<LossConfig['lossFunction'], 'edl'>, (logits: Tensor, labels: Tensor) => Tensor>;
 
 function evidentialLoss(logits: Tensor, labels: Tensor, config: LossConfig, coefficient: number): LossParts {
