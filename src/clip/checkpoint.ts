@@ -2,7 +2,7 @@ import { ops, scope, type Tensor } from '../engine/index.js';
 import { readWeights } from '../engine/weights.js';
 import { UaferError } from '../errors.js';
 import { architectureOf, ShapeError } from './derive.js';
-import { VISION_PREFIX } from './shapes.js';
+import { clipShapes, VISION_PREFIX } from './shapes.js';
 import { type Clip, clipOf } from './towers.js';
 
 type Tensors = Record<string, Tensor>;
@@ -33,7 +33,8 @@ export function readClip(path: string, options: { requireText?: boolean } = {}):
         'has no text tower; expected the whole of CLIP (a fine-tuned model needs CLIP beside it: --clip-path)',
       );
     }
-    return clipOf(architecture, tensors);
+    // In the order of the model, not of the file: parameter groups follow from it.
+    return clipOf(architecture, pick(tensors, Object.keys(clipShapes(architecture))));
   } catch (cause) {
     if (!(cause instanceof ShapeError)) throw cause;
     throw new UaferError('CHECKPOINT', `${path} is not a CLIP ViT that can be read: it ${cause.message}.`, { cause });
@@ -111,4 +112,8 @@ function clipNames(tensors: Tensors): Tensors {
     return [VISION_PREFIX + (name === FINE_TUNED_PROJECTION ? CLIP_PROJECTION : name), tensor] as const;
   });
   return Object.fromEntries(renamed);
+}
+
+function pick(tensors: Tensors, names: readonly string[]): Tensors {
+  return Object.fromEntries(names.map((name) => [name, tensors[name] as Tensor]));
 }

@@ -1,3 +1,4 @@
+import type { Weights } from '../clip/block.js';
 import { encodeText } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
 import type { Clip } from '../clip/towers.js';
@@ -37,9 +38,14 @@ export function createUaFer(clip: Clip, classes: readonly string[], config: Mode
   if (config.topk > patches) {
     throw new UaferError('USAGE', `--topk ${config.topk}: these CLIP weights make ${patches} patches of a picture.`);
   }
-  const { proj, ...rest } = clip.vision.weights;
-  const state = { ...rest, [PROJECTION]: proj as Tensor, ...(config.patchProjection ? patchProjection(clip) : {}) };
+  const state = { ...originalNames(clip.vision.weights), ...(config.patchProjection ? patchProjection(clip) : {}) };
   return { config, state, tower: towerOf(clip.vision, state), text: classTexts(clip, classes, config.prompt) };
+}
+
+/** The tower's tensors by the original's names, in the order in which it lists its parameters: its groups follow from that. */
+function originalNames(weights: Weights): Record<string, Tensor> {
+  const { class_embedding, positional_embedding, proj, ...rest } = weights as Record<string, Tensor>;
+  return { class_embedding, positional_embedding, [PROJECTION]: proj, ...rest } as Record<string, Tensor>;
 }
 
 /** The same tower over other tensors with the original's names. */
