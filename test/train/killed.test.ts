@@ -13,6 +13,7 @@ import { writeClassFolders } from './pictures.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const STEPS = 10;
+const EPOCHS = 3;
 
 /** A CLIP of two small towers; a checkpoint after every step. */
 const CONFIG = {
@@ -38,7 +39,7 @@ const CONFIG = {
     localWeight: 0.5,
   },
   model: { topk: 4 },
-  optimizer: { epochs: 4, warmupEpochs: 1, batchSize: 4, testBatchSize: 4, ema: 0.9 },
+  optimizer: { epochs: EPOCHS, warmupEpochs: 1, batchSize: 4, testBatchSize: 4, ema: 0.9 },
   data: { augment: 'strong', votes: 'majority' },
   run: { logEvery: 1, checkpointMinutes: 0 },
 };
@@ -109,12 +110,10 @@ test('Ctrl-C ends a run with a checkpoint and tells how to go on; bare --resume 
   const child = start('--recipe', 'small-clip', '--config', 'tiny.yaml');
   while (!existsSync(join(folder, 'runs')) || readdirSync(join(folder, 'runs')).length === 0) await sleep(20);
   const out = join('runs', readdirSync(join(folder, 'runs'))[0] as string);
-  const began = performance.now();
   const { code, text } = await signalAfter(child, out, 2, 'SIGINT');
   expect(code).toBe(130);
   expect(text).toMatch(/uafer train --resume/);
-  expect(performance.now() - began).toBeLessThan(20_000);
-  expect(stepsOf(out)).toBeLessThan(4 * STEPS);
+  expect(stepsOf(out)).toBeLessThan(EPOCHS * STEPS);
   await finished(start('--resume'));
   expectSameEnd(out);
 });
