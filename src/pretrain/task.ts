@@ -1,4 +1,6 @@
-import { headsOf } from '../clip/architecture.js';
+import { isDeepStrictEqual } from 'node:util';
+import { type ClipArchitecture, headsOf } from '../clip/architecture.js';
+import { readClip } from '../clip/checkpoint.js';
 import { initializeClip } from '../clip/initialize.js';
 import { encodeText, type TextTower } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
@@ -52,23 +54,28 @@ interface TrainedClip {
   logitScale: Tensor;
 }
 
-function createSmallClip(pretrain: PretrainConfig, { seed, device }: TrainConfig): TrainedClip {
+/** Random weights by the seed, or those of `clipPath`, which must have the architecture that the settings describe. */
+function createSmallClip(pretrain: PretrainConfig, { seed, device, clipPath }: TrainConfig): TrainedClip {
+  const architecture = architectureOf(pretrain);
+  const started = clipPath
+    ? readClip(clipPath, { requireText: true })
+    : clipOf(architecture, initializeClip(architecture, seed));
+  if (!isDeepStrictEqual(started.architecture, architecture)) {
+    throw new UaferError('CHECKPOINT', `${clipPath} has another architecture than the settings of \`pretrain\` describe.`);
+  }
+  const moved = Object.entries(started.state).map(([name, weight]) => [name, ops.toDevice(weight, device)] as const);
+  const state = Object.fromEntries(moved);
+  const { vision, text } = clipOf(architecture, state);
+  return { state, vision, text: text as TextTower, logitScale: state.logit_scale as Tensor };
+}
+
+function architectureOf(pretrain: PretrainConfig): ClipArchitecture {
   const { stem, imageSize, embedDim, visionWidth, visionLayers, textWidth, textLayers, contextLength, vocabularySize } =
     pretrain;
-  const vision = {
-    width: visionWidth,
-    layers: visionLayers,
-    heads: headsOf(visionWidth),
-    patchSize: 2 ** (stem.length - 1),
-    imageSize,
-    stem,
-  };
+  const patchSize = 2 ** (stem.length - 1);
+  const vision = { width: visionWidth, layers: visionLayers, heads: headsOf(visionWidth), patchSize, imageSize, stem };
   const text = { width: textWidth, layers: textLayers, heads: headsOf(textWidth), contextLength, vocabularySize };
-  const architecture = { vision, text, embedDim };
-  const made = Object.entries(initializeClip(architecture, seed));
-  const state = Object.fromEntries(made.map(([name, weight]) => [name, ops.toDevice(weight, device)]));
-  const { vision: visionTower, text: textTower } = clipOf(architecture, state);
-  return { state, vision: visionTower, text: textTower as TextTower, logitScale: state.logit_scale as Tensor };
+  return { vision, text, embedDim };
 }
 
 /** (C, contextLength) ids of a template with each class name in it. */
