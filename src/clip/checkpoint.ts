@@ -10,8 +10,8 @@ type Tensors = Record<string, Tensor>;
 /** Name of the vision tower's projection in CLIP, and in a fine-tuned model of UA-FER. */
 const CLIP_PROJECTION = 'proj';
 const FINE_TUNED_PROJECTION = 'projection_dist';
-/** Numbers that OpenAI's files keep beside the weights; the shapes tell them too. */
-const SIZES = ['input_resolution', 'context_length', 'vocab_size'];
+/** What files keep beside the weights: sizes that the shapes tell too, and PyTorch's counters of batches. */
+const NO_WEIGHTS = /^(input_resolution|context_length|vocab_size)$|\.num_batches_tracked$/;
 /** Of the vision tower in either naming: enough to find it in a file that lacks one of them. */
 const LANDMARKS = ['class_embedding', 'ln_pre.weight', 'ln_post.weight'];
 
@@ -24,11 +24,14 @@ const LANDMARKS = ['class_embedding', 'ln_pre.weight', 'ln_post.weight'];
  * `requireText` when there is no text tower.
  */
 export function readClip(path: string, options: { requireText?: boolean } = {}): Clip {
-  const tensors = clipNames(readModel(path));
+  return scope(() => clipFrom(clipNames(readModel(path)), path, options.requireText ?? false));
+}
+
+function clipFrom(tensors: Tensors, path: string, requireText: boolean): Clip {
   const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
   try {
     const architecture = architectureOf(shapes);
-    if (options.requireText && !architecture.text) {
+    if (requireText && !architecture.text) {
       throw new ShapeError(
         'has no text tower; expected the whole of CLIP (a fine-tuned model needs CLIP beside it: --clip-path)',
       );
@@ -46,7 +49,7 @@ export function readClip(path: string, options: { requireText?: boolean } = {}):
  * a model, or from CLIP. Formats as for `readClip`; shapes are the caller's to check. Throws `CHECKPOINT`.
  */
 export function readVisionState(path: string): Tensors {
-  const tensors = clipNames(readModel(path));
+  const tensors = scope(() => clipNames(readModel(path)));
   const state: Tensors = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     if (!name.startsWith(VISION_PREFIX)) continue;
@@ -64,7 +67,7 @@ function readModel(path: string): Tensors {
   for (const [name, tensor] of Object.entries(all)) {
     if (!name.startsWith(prefix)) continue;
     const own = name.slice(prefix.length);
-    if (!SIZES.includes(own)) model[own] = inSinglePrecision(tensor);
+    if (!NO_WEIGHTS.test(own)) model[own] = inSinglePrecision(tensor, name, path);
   }
   return model;
 }
@@ -79,17 +82,19 @@ function modelPrefix(names: readonly string[], path: string): string {
     prefixes.add(prefix.endsWith(VISION_PREFIX) ? prefix.slice(0, -VISION_PREFIX.length) : prefix);
   }
   const [first, ...others] = prefixes;
-  if (first === undefined) {
-    throw new UaferError(
-      'CHECKPOINT',
-      `${path} holds no CLIP ViT: expected tensors such as "visual.class_embedding" (CLIP) or "class_embedding" (fine-tuned), found ${some(names)}.`,
-    );
-  }
+  if (first === undefined) throw noVit(names, path);
   if (others.length > 0) {
     const found = [...prefixes].map((prefix) => `"${prefix}"`).join(' and ');
     throw new UaferError('CHECKPOINT', `${path} holds several models, under ${found}: save the one that is meant alone.`);
   }
   return first;
+}
+
+function noVit(names: readonly string[], path: string): UaferError {
+  const problem = names.some((name) => name.endsWith('visual.layer1.0.conv1.weight'))
+    ? 'holds a CLIP ResNet; only its ViTs can be read, such as ViT-B-16.pt'
+    : `holds no CLIP ViT: expected tensors such as "visual.class_embedding" (CLIP) or "class_embedding" (fine-tuned), found ${some(names)}`;
+  return new UaferError('CHECKPOINT', `${path} ${problem}.`);
 }
 
 function some(names: readonly string[]): string {
@@ -98,16 +103,19 @@ function some(names: readonly string[]): string {
   return `${shown.join(', ')}${names.length > shown.length ? ', …' : ''}`;
 }
 
-function inSinglePrecision(tensor: Tensor): Tensor {
-  if (tensor.dtype !== 'float16' && tensor.dtype !== 'bfloat16') return tensor;
-  const single = scope(() => ops.toDtype(tensor, 'float32'));
-  tensor.dispose();
+function inSinglePrecision(tensor: Tensor, name: string, path: string): Tensor {
+  if (tensor.dtype === 'float32') return tensor;
+  if (!/float/.test(tensor.dtype)) {
+    throw new UaferError('CHECKPOINT', `${path} has ${tensor.dtype} numbers in "${name}"; expected floating-point weights.`);
+  }
+  const single = ops.toDtype(tensor, 'float32');
+  tensor.dispose(); // at once: the model would stand in memory twice
   return single;
 }
 
 /** A fine-tuned model's tensors by CLIP's names; CLIP's own as they are. */
 function clipNames(tensors: Tensors): Tensors {
-  if (!(FINE_TUNED_PROJECTION in tensors)) return tensors;
+  if (![FINE_TUNED_PROJECTION, ...LANDMARKS].some((name) => name in tensors)) return tensors;
   const renamed = Object.entries(tensors).map(([name, tensor]) => {
     return [VISION_PREFIX + (name === FINE_TUNED_PROJECTION ? CLIP_PROJECTION : name), tensor] as const;
   });

@@ -25,7 +25,7 @@ function visionOf(shapes: Shapes): VisionArchitecture {
   }
   const input = inputOf(shapes);
   const layers = countLayers(shapes, 'visual.transformer');
-  return { width, layers, heads: headsOf(width), imageSize: grid * input.patchSize, ...input };
+  return { width, layers, heads: headsIn('visual.positional_embedding', width), imageSize: grid * input.patchSize, ...input };
 }
 
 /** Patch size, and the channels of the stem where there is one: its first convolution has stride 1, every other halves. */
@@ -42,15 +42,22 @@ function inputOf(shapes: Shapes): Pick<VisionArchitecture, 'patchSize' | 'stem'>
 function textOf(shapes: Shapes): TextArchitecture {
   const [vocabularySize, width] = sized(shapes, 'token_embedding.weight', ['vocabulary', 'width']) as [number, number];
   const [contextLength] = sized(shapes, 'positional_embedding', ['context length', 'width']) as [number, number];
-  return { width, layers: countLayers(shapes, 'transformer'), heads: headsOf(width), contextLength, vocabularySize };
+  const heads = headsIn('token_embedding.weight', width);
+  return { width, layers: countLayers(shapes, 'transformer'), heads, contextLength, vocabularySize };
 }
 
+/** Heads of a tower whose width the tensor of this name tells. */
+function headsIn(name: string, width: number): number {
+  const heads = headsOf(width);
+  if (width % heads === 0) return heads;
+  throw new ShapeError(`has the width ${width} in "${name}"; expected a multiple of 64, the width of a head`);
+}
+
+/** Blocks by their numbers; a gap between them shows as a missing tensor. */
 function countLayers(shapes: Shapes, transformer: string): number {
   const prefix = `${transformer}.resblocks.`;
-  const indices = Object.keys(shapes)
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => Number.parseInt(name.slice(prefix.length), 10));
-  return Math.max(-1, ...indices) + 1;
+  const blocks = Object.keys(shapes).filter((name) => name.startsWith(prefix));
+  return new Set(blocks.map((name) => name.slice(prefix.length).split('.')[0])).size;
 }
 
 /** The sides of a tensor that must have as many as `sides` names. */

@@ -100,12 +100,44 @@ describe('readClip', () => {
     expect(() => readClip(saved({ ...whole, [name]: ops.zeros(shape) }))).toThrow(message);
   });
 
+  it('names the tensor that tells a width without whole heads, and one that holds no floating-point numbers', () => {
+    const odd = { ...withStem, vision: { ...withStem.vision, width: 200, heads: 3 } };
+    expect(() => readClip(saved(initializeClip(odd, 0)))).toThrow(
+      /has the width 200 in "visual\.positional_embedding"; expected a multiple of 64/,
+    );
+    const quantised = { ...whole, 'visual.proj': ops.zeros([128, 16], { dtype: 'int8' }) };
+    expect(() => readClip(saved(quantised))).toThrow(/has int8 numbers in "visual\.proj"; expected floating-point/);
+  });
+
+  it('passes over sizes and counters, and takes doubles', () => {
+    const beside = { context_length: ops.ones([]), 'visual.stem.bn1.num_batches_tracked': ops.ones([], { dtype: 'int64' }) };
+    const doubled = { ...whole, ...beside, 'visual.proj': ops.toDtype(whole['visual.proj'] as Tensor, 'float64') };
+    const { state } = readClip(saved(doubled));
+    expect(Object.keys(state).sort()).toEqual(Object.keys(whole).sort());
+    expect(state['visual.proj']?.dtype).toBe('float32');
+  });
+
+  it('names a block that is missing, whatever the numbers of the others', () => {
+    const renumbered = Object.entries(whole).map(
+      ([name, tensor]) =>
+        [name.replace('visual.transformer.resblocks.1.', 'visual.transformer.resblocks.999999999.'), tensor] as const,
+    );
+    expect(() => readClip(saved(Object.fromEntries(renumbered)))).toThrow(/lacks "visual\.transformer\.resblocks\.1\./);
+  });
+
   it('names a tensor that a ViT does not have', () => {
     const path = saved({ ...whole, 'visual.attnpool.c_proj.weight': ops.zeros([2, 2]) });
     expect(() => readClip(path)).toThrow(/holds "visual\.attnpool\.c_proj\.weight", which a CLIP ViT of its size doesn't have/);
   });
 
+  it('names what a fine-tuned model lacks', () => {
+    const { projection_dist: _, ...rest } = readSafetensors(file('fine_tuned.safetensors')).tensors;
+    expect(() => readClip(saved(rest))).toThrow(/lacks "visual\.proj"/);
+  });
+
   it('says what was expected of a file that holds something else', () => {
+    const resNet = saved({ 'visual.layer1.0.conv1.weight': ops.ones([1]), positional_embedding: ops.ones([1]) });
+    expect(() => readClip(resNet)).toThrow(/holds a CLIP ResNet; only its ViTs can be read/);
     const cases: [string, RegExp][] = [
       [file('odd.pth'), /holds no CLIP ViT: expected tensors such as "visual\.class_embedding".*found "inner\.transposed"/],
       [file('two_models.pth'), /holds several models, under "model\." and "ema\."/],
