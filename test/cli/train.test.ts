@@ -1,30 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { main, uafer } from './run.js';
+import { train, writeTinyProject } from './tinyProject.js';
 
-/* The smallest model there is, on made-up pictures: what is tested is the command around the training. */
-const RECIPE = `
-task: pretrain
-dataset: folder
-pretrain: { stem: [4, 8], imageSize: 16, visionWidth: 64, visionLayers: 1, textWidth: 64, textLayers: 1, contextLength: 8,
-  vocabularySize: 600, embedDim: 16, templates: ['{class}'], localWeight: 0 }
-model: { alpha: 0, topk: 4, branch: global, patchProjection: false, normalizeScores: false, rawTextAtEvaluation: false,
-  prompt: '{class}' }
-loss: { lossFunction: ce, edlType: mse, evidence: relu, annealing: none, withKl: false, withAvu: false, disentangle: false,
-  lambdaKd: 0, lambdaRuc: 0 }
-optimizer: { lr: 0.001, minLr: 0, epochs: 2, warmupEpochs: 1, weightDecay: 0, layerDecay: 1, fixLayer: -1, batchSize: 4,
-  testBatchSize: 4, accumulate: 1, ema: 0 }
-data: { augment: none, shuffle: true, sampler: default, centerCrop: true }
-run: { logEvery: 1 }
-device: cpu
-workers: 0
-threads: 1
-`;
 let folder: string;
 
 beforeAll(() => {
@@ -32,20 +14,10 @@ beforeAll(() => {
 });
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uafer-train-'));
-  writeFileSync(join(folder, 'tiny.yaml'), RECIPE);
-  for (const [label, shade] of Object.entries({ happy: 200, sad: 60 })) {
-    mkdirSync(join(folder, 'faces', label), { recursive: true });
-    const picture = sharp({ create: { width: 16, height: 16, channels: 3, background: { r: shade, g: shade, b: shade } } });
-    for (let i = 0; i < 10; i++)
-      await picture
-        .clone()
-        .png()
-        .toFile(join(folder, 'faces', label, `${i}.png`));
-  }
+  await writeTinyProject(folder);
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const train = (...args: string[]) => ['train', '--recipe', 'tiny.yaml', '--data-path', 'faces', '--out', 'run', ...args];
 const logLines = () =>
   readFileSync(join(folder, 'run/log.jsonl'), 'utf8')
     .trim()

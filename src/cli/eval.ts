@@ -1,0 +1,107 @@
+import { dirname, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/checkpoint.js';
+import { formatMetrics } from '../evaluate/format.js';
+import { writePredictions } from '../evaluate/predictions.js';
+import { writeFileAtomically } from '../files.js';
+import { createProgress, type Progress } from '../progress.js';
+import type { TrainConfig } from '../train/config.js';
+import { resolveConfig } from '../train/resolve.js';
+import { holdsRun, runFolder } from '../train/runFolder.js';
+import {
+  addConfigOptions,
+  addOriginalOptions,
+  checkClasses,
+  configValues,
+  type OptionValues,
+  originalValues,
+} from './configOptions.js';
+import { notes, printJson, type Verbosity } from './output.js';
+
+interface EvalOptions extends Verbosity {
+  checkpoint: string;
+  config?: string;
+  recipe?: string;
+  predictions?: string;
+  subset?: string;
+}
+
+/** The settings that an evaluation depends on. */
+const SETTINGS =
+  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|allowUnreadable)$/;
+
+export function addEval(program: Command): void {
+  const command = program
+    .command('eval')
+    .description('evaluate a model on the test pictures of a data set')
+    .requiredOption(
+      '--checkpoint <path>',
+      'a run, its checkpoint, a fine-tuned .pth or .safetensors, or CLIP weights (zero-shot)',
+    )
+    .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json beside it')
+    .option('--subset <path>', 'only the test pictures that this file names, a line each')
+    .option('--config <path>', "settings in YAML; the run's own when --checkpoint belongs to a run")
+    .option('--quiet', 'print nothing but errors and the result')
+    .option('--json', 'print the metrics as one line of JSON');
+  addConfigOptions(command, (path) => SETTINGS.test(path));
+  addOriginalOptions(command);
+  command
+    .addHelpText(
+      'after',
+      `
+A checkpoint of a run brings the run's settings. For another one they come from --recipe, then --config, then the options.
+
+Examples:
+  uafer eval --checkpoint runs/rafdb
+  uafer eval --checkpoint model.pth --clip-path ViT-B-16.pt --dataset rafdb --data-path /data/RAFDB/basic --predictions out.json
+  uafer eval --checkpoint runs/rafdb --subset occlusion.txt`,
+    )
+    .action((options: EvalOptions & OptionValues) => evalCommand(options));
+}
+
+async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
+  const note = notes(options);
+  const config = configuration(options, note);
+  let progress: Progress | undefined;
+  const onBatch = (done: number, total: number) => {
+    progress ??= createProgress({ label: 'evaluating', total, unit: 'batches', start: done, quiet: options.quiet ?? false });
+    progress.update(done);
+  };
+  const { checkpoint, subset } = options;
+  const result = await evaluateCheckpoint(checkpoint, config, { subset, onBatch }).finally(() => progress?.stop());
+  for (const reason of result.unreadable) note(`Left out: ${reason}`);
+  if (options.predictions !== undefined) writeResults(options.predictions, result, note);
+  if (options.json) printJson({ checkpoint, dataset: config.dataset, loss: result.loss, ...result.metrics });
+  else process.stdout.write(`${formatMetrics(result.metrics)}\n`);
+}
+
+function configuration(options: EvalOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
+  const run = runOf(options.checkpoint);
+  const config = resolveConfig({
+    recipe: options.recipe,
+    configFile: options.config ?? (run ? runFolder(run).config : undefined),
+    options: { ...originalValues(options, onNote), ...configValues(options) },
+    onNote,
+  });
+  checkClasses(options, config.dataset);
+  return config;
+}
+
+/** The run that a path is, or lies in: `run`, `run/checkpoints/best`, `run/checkpoints/best/model.safetensors`. */
+function runOf(path: string): string | null {
+  const candidates = [path, join(path, '../..'), join(path, '../../..')].map((candidate) => resolve(candidate));
+  return candidates.find(holdsRun) ?? null;
+}
+
+function writeResults(
+  predictions: string,
+  { dataset, predictions: rows, metrics, loss }: CheckpointEvaluation,
+  note: (line: string) => void,
+): void {
+  const folder = dirname(resolve(predictions));
+  writePredictions(predictions, dataset.classes, rows);
+  // A run's own metrics.json tells of its training and stays.
+  const file = holdsRun(folder) ? predictions.replace(/(\.json)?$/, '.metrics.json') : join(folder, 'metrics.json');
+  writeFileAtomically(file, `${JSON.stringify({ loss, ...metrics }, null, 2)}\n`);
+  note(`Wrote ${predictions} and ${file}.`);
+}

@@ -1,0 +1,129 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { uafer } from './run.js';
+import { train, writeTinyProject } from './tinyProject.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'uafer-eval-'));
+  await writeTinyProject(folder);
+  expect(await uafer(train('--quiet'), { cwd: folder })).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const evaluate = (...args: string[]) => uafer(['eval', ...args], { cwd: folder });
+const json = (path: string) => JSON.parse(readFileSync(join(folder, path), 'utf8'));
+
+test('a run is evaluated with its own settings, to the metrics that it wrote itself', async () => {
+  const { code, stdout } = await evaluate('--checkpoint', 'run/checkpoints/last', '--json', '--quiet');
+  expect(code).toBe(0);
+  const { accuracy, meanClassAccuracy, confusion } = json('run/metrics.json');
+  expect(JSON.parse(stdout)).toMatchObject({ dataset: 'folder', samples: 4, accuracy, meanClassAccuracy, confusion });
+});
+
+test('predictions and metrics are written, a row for each test picture', async () => {
+  const { stdout, stderr } = await evaluate('--checkpoint', 'run', '--predictions', 'results/out.json');
+  expect(stdout).toMatch(/accuracy +\d+\.\d\d%/);
+  expect(stderr).toContain('Wrote results/out.json');
+  const { classes, rows } = json('results/out.json');
+  expect(classes).toEqual(['happy', 'sad']);
+  expect(rows).toHaveLength(4);
+  for (const row of rows) {
+    expect(row.predicted).toBe(row.logits.indexOf(Math.max(...row.logits)));
+    expect(row.probabilities[0] + row.probabilities[1]).toBeCloseTo(1, 5);
+  }
+  const correct = rows.filter((row: { label: number; predicted: number }) => row.label === row.predicted).length;
+  expect(json('results/metrics.json').accuracy).toBe(correct / 4);
+});
+
+test("a run's own metrics.json is not written over", async () => {
+  const before = json('run/metrics.json');
+  await evaluate('--checkpoint', 'run', '--predictions', 'run/out.json');
+  expect(json('run/metrics.json')).toEqual(before);
+  expect(existsSync(join(folder, 'run/out.metrics.json'))).toBe(true);
+});
+
+test("a checkpoint's weights alone say the same as the checkpoint", async () => {
+  const [whole, weights] = await Promise.all([
+    evaluate('--checkpoint', 'run', '--json', '--quiet'),
+    evaluate('--checkpoint', 'run/checkpoints/best/model.safetensors', '--json', '--quiet'),
+  ]);
+  const { checkpoint: _, ...metrics } = JSON.parse(whole.stdout);
+  expect(JSON.parse(weights.stdout)).toMatchObject(metrics);
+});
+
+test('CLIP weights classify without fine-tuning, and a fine-tuned model takes its text tower from --clip-path', async () => {
+  copyFileSync(join(folder, 'run/checkpoints/best/model.safetensors'), join(folder, 'clip.safetensors'));
+  const data = [
+    '--dataset',
+    'folder',
+    '--data-path',
+    'faces',
+    '--topk',
+    '4',
+    '--device',
+    'cpu',
+    '--threads',
+    '1',
+    '--workers',
+    '0',
+  ];
+  const zeroShot = await evaluate('--checkpoint', 'clip.safetensors', ...data, '--json', '--quiet');
+  expect(zeroShot).toMatchObject({ code: 0, stderr: '' });
+
+  const clip = ['--clip-path', 'clip.safetensors'];
+  const steps = [
+    '--fix-layer',
+    '0',
+    '--batch-size',
+    '4',
+    '--center-crop',
+    '--epochs',
+    '1',
+    '--warmup-epochs',
+    '0',
+    '--lr',
+    '0.01',
+  ];
+  const trained = await uafer(['train', ...data, ...clip, ...steps, '--out', 'tuned', '--quiet'], { cwd: folder });
+  expect(trained).toEqual({ code: 0, stdout: '', stderr: '' });
+  copyFileSync(join(folder, 'tuned/checkpoints/best/model.safetensors'), join(folder, 'tuned.safetensors'));
+  await evaluate('--checkpoint', 'tuned', '--predictions', 'a/out.json', '--quiet');
+  await evaluate('--checkpoint', 'tuned.safetensors', ...data, ...clip, '--predictions', 'b/out.json', '--quiet');
+  await evaluate('--checkpoint', 'clip.safetensors', ...data, '--predictions', 'c/out.json', '--quiet');
+  expect(json('b/out.json')).toEqual(json('a/out.json'));
+  expect(json('c/out.json')).not.toEqual(json('a/out.json'));
+});
+
+test('--subset evaluates the pictures that it names', async () => {
+  await evaluate('--checkpoint', 'run', '--predictions', 'all/out.json', '--quiet');
+  const names = json('all/out.json').rows.map((row: { file: string }) => row.file);
+  writeFileSync(join(folder, 'some.txt'), `${names[0]}\n${names[2]}\n`);
+  await evaluate('--checkpoint', 'run', '--subset', 'some.txt', '--predictions', 'some/out.json', '--quiet');
+  expect(json('some/out.json').rows.map((row: { file: string }) => row.file)).toEqual([names[0], names[2]]);
+  writeFileSync(join(folder, 'none.txt'), 'nobody.png\n');
+  const unknown = await evaluate('--checkpoint', 'run', '--subset', 'none.txt');
+  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('none.txt:1') });
+});
+
+test('what is no checkpoint is named', async () => {
+  expect(await evaluate()).toMatchObject({ code: 2, stderr: expect.stringContaining("'--checkpoint <path>' not specified") });
+  const given = ['--data-path', 'faces', '--recipe', 'tiny.yaml'];
+  const absent = await evaluate('--checkpoint', 'absent.pth', ...given);
+  expect(absent).toMatchObject({ code: 1, stderr: expect.stringContaining('absent.pth: expected a file of weights') });
+  const text = await evaluate('--checkpoint', 'tiny.yaml', ...given);
+  expect(text).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('tiny.yaml is neither safetensors nor an archive of PyTorch'),
+  });
+});
+
+test('weights of another model are refused by the name of the tensor', async () => {
+  const other = readFileSync(join(folder, 'tiny.yaml'), 'utf8').replace('embedDim: 16', 'embedDim: 32');
+  writeFileSync(join(folder, 'other.yaml'), other);
+  const { code, stderr } = await evaluate('--checkpoint', 'run', '--config', 'other.yaml', '--data-path', 'faces');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/uafer: run: "[\w.]+" has shape \[.*16.*\], this model expects \[.*32.*\]/);
+});
