@@ -48,4 +48,9 @@ function report(error: unknown, debug: boolean): number {
   return known ? error.exitCode : 1;
 }
 
+// A reader that has seen enough, as in `uafer train --help | head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 process.exitCode = await main(process.argv.slice(2));
