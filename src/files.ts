@@ -1,5 +1,6 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { UaferError } from './errors.js';
 
 /** Writes a file whole or not at all: beside it first, then renamed. Folders are made as needed. */
 export function writeFileAtomically(path: string, contents: string | Uint8Array): void {
@@ -7,4 +8,37 @@ export function writeFileAtomically(path: string, contents: string | Uint8Array)
   const partial = `${path}.partial`;
   writeFileSync(partial, contents);
   renameSync(partial, path);
+}
+
+/**
+ * As `writeFileAtomically` for what is too large to stand in memory: writes the pieces one after the other and waits for the disk.
+ * Throws `IO` when that fails; the file that was there stays.
+ */
+export function writePiecesAtomically(path: string, pieces: Iterable<Uint8Array>): void {
+  const partial = `${path}.partial`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writePieces(partial, pieces);
+    renameSync(partial, path);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    if (cause instanceof UaferError) throw cause;
+    throw new UaferError('IO', `${path} could not be written: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const piece of pieces) writeWhole(file, piece);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A single write takes at most 2 GiB. */
+function writeWhole(file: number, bytes: Uint8Array): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30));
 }

@@ -1,10 +1,11 @@
 /** The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other. */
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { z } from 'zod';
 import { UaferError } from '../errors.js';
+import { writePiecesAtomically } from '../files.js';
 import { empty } from './ops.js';
 import { scope } from './scope.js';
-import type { DType, Tensor } from './tensor.js';
+import { bytesOf, type DType, type Tensor } from './tensor.js';
 
 const DTYPES = {
   F64: 'float64',
@@ -87,22 +88,15 @@ export function writeSafetensors(
 ): void {
   // The widest types first, as the reference implementation does, so that each tensor is aligned for its type.
   const ordered = Object.entries(tensors).sort(([a, x], [b, y]) => width(y) - width(x) || (a < b ? -1 : 1));
-  const partial = `${path}.partial`;
-  const file = openSync(partial, 'w');
-  try {
-    try {
-      writeAll(file, headerBytes(ordered, metadata));
-      for (const [, tensor] of ordered) writeAll(file, bytesOf(tensor));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(partial, path);
-  } catch (cause) {
-    rmSync(partial, { force: true });
-    if (cause instanceof UaferError) throw cause;
-    throw new UaferError('IO', `${path} could not be written: ${(cause as Error).message}`, { cause });
-  }
+  writePiecesAtomically(path, pieces(ordered, metadata));
+}
+
+function* pieces(
+  ordered: readonly (readonly [string, Tensor])[],
+  metadata: Readonly<Record<string, string>>,
+): Generator<Uint8Array> {
+  yield headerBytes(ordered, metadata);
+  for (const [, tensor] of ordered) yield bytesOf(tensor);
 }
 
 function openForReading(path: string): number {
@@ -176,9 +170,9 @@ function readTensor(
   path: string,
 ): Tensor {
   const tensor = empty(shape, { dtype: DTYPES[dtype] });
-  const { buffer, byteOffset, byteLength } = tensor.data();
-  const read = readFully(file, new Uint8Array(buffer, byteOffset, byteLength), dataStart + offsets[0]);
-  if (read < byteLength) throw new UaferError('CHECKPOINT', `${path} ended while it was being read.`);
+  const bytes = bytesOf(tensor);
+  if (readFully(file, bytes, dataStart + offsets[0]) < bytes.length)
+    throw new UaferError('CHECKPOINT', `${path} ended while it was being read.`);
   return tensor;
 }
 
@@ -199,11 +193,6 @@ function readFully(file: number, target: Uint8Array, position: number): number {
   return done;
 }
 
-function writeAll(file: number, bytes: Uint8Array): void {
-  let done = 0;
-  while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30));
-}
-
 function headerBytes(ordered: readonly (readonly [string, Tensor])[], metadata: Readonly<Record<string, string>>): Buffer {
   let offset = 0;
   const entries = ordered.map(([name, tensor]): [string, SafetensorsEntry] => {
@@ -218,11 +207,6 @@ function headerBytes(ordered: readonly (readonly [string, Tensor])[], metadata: 
   header.writeBigUInt64LE(BigInt(padded), 0);
   json.copy(header, LENGTH_BYTES);
   return header;
-}
-
-function bytesOf(tensor: Tensor): Uint8Array {
-  const { buffer, byteOffset, byteLength } = tensor.data();
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function width(tensor: Tensor): number {

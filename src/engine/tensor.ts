@@ -60,3 +60,9 @@ export function tensor(values: TypedArray | readonly number[], shape: readonly n
 export function toArray(x: Tensor): number[] {
   return native().toNumbers(x);
 }
+
+/** The elements' bytes in row-major order: the tensor's own memory, or a copy, as for `data()`. */
+export function bytesOf(x: Tensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = x.data();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -4,10 +4,11 @@ import { UaferError } from '../errors.js';
 import { asStrided, contiguous, empty } from './ops.js';
 import { isCall, isGlobal, isReference, type Pickled, readPickle } from './pickle.js';
 import { scope } from './scope.js';
-import type { DType, Tensor } from './tensor.js';
+import { bytesOf, type DType, type Tensor } from './tensor.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
-const STORAGES: Readonly<Record<string, { dtype: DType; bytes: number }>> = {
+/** What PyTorch calls the storage of each type. */
+export const STORAGES: Readonly<Record<string, { dtype: DType; bytes: number }>> = {
   'torch.DoubleStorage': { dtype: 'float64', bytes: 8 },
   'torch.FloatStorage': { dtype: 'float32', bytes: 4 },
   'torch.HalfStorage': { dtype: 'float16', bytes: 2 },
@@ -53,7 +54,7 @@ export function readTorchSave(path: string): Record<string, Tensor> {
 }
 
 function damaged(path: string, problem: string, cause?: unknown): UaferError {
-  return new UaferError('CHECKPOINT', `${path} is not a whole file of torch.save: ${problem}.`, { cause });
+  return new UaferError('CHECKPOINT', `${path} is not a whole archive of PyTorch: ${problem}.`, { cause });
 }
 
 function openForReading(path: string): number {
@@ -152,8 +153,7 @@ function readTensor({ path, file, entries }: Archive, name: string, layout: Layo
   return scope(() => {
     const dense = isContiguous(shape, strides);
     const tensor = empty(dense ? shape : [span], { dtype: type.dtype });
-    const { buffer, byteOffset, byteLength } = tensor.data();
-    readFully(file, new Uint8Array(buffer, byteOffset, byteLength), entry.start + offset * type.bytes, path);
+    readFully(file, bytesOf(tensor), entry.start + offset * type.bytes, path);
     return dense ? tensor : contiguous(asStrided(tensor, shape, strides));
   });
 }

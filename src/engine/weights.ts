@@ -20,7 +20,23 @@ export function readWeights(path: string): Record<string, Tensor> {
       `${path} is neither safetensors nor an archive of PyTorch 1.6 or newer. A file of an older PyTorch must be loaded and saved again by a newer one.`,
     );
   }
-  return isTorchScript(path) ? native().readTorchScript(path) : readTorchSave(path);
+  return isTorchScript(path) ? readTorchScript(path) : readTorchSave(path);
+}
+
+function readTorchScript(path: string): Record<string, Tensor> {
+  try {
+    return native().readTorchScript(path);
+  } catch (cause) {
+    if (!(cause instanceof UaferError) || cause.code !== 'CHECKPOINT') throw cause;
+    const reason = cause.message.replace(`${path}: `, '').trim().split('\n')[0];
+    throw new UaferError(
+      'CHECKPOINT',
+      `${path} is a damaged TorchScript archive: copy or download it again. libtorch: ${reason}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 function isZip(path: string): boolean {

@@ -1,4 +1,5 @@
 import { readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 
 /** Where the bytes of an uncompressed entry of a zip archive lie in its file. */
 export interface ZipEntry {
@@ -107,5 +108,71 @@ function readAt(file: number, position: number, length: number): Buffer {
     if (read === 0) throw new Error('it ends too early');
     done += read;
   }
+  return bytes;
+}
+
+/** The data of every entry begin at a multiple of this, as PyTorch's do, so that it can map them into memory. */
+const ALIGNMENT = 64;
+const PADDING = { id: 0x4246, header: 4 };
+const VERSION = 20;
+const MAX_ARCHIVE = 0xffffffff;
+
+/** The bytes of a zip archive of uncompressed entries, piece by piece. Throws an `Error` beyond 4 GiB. */
+export function* zipPieces(entries: Iterable<readonly [name: string, bytes: Uint8Array]>): Generator<Uint8Array> {
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [name, bytes] of entries) {
+    const common = commonFields(name, bytes);
+    const header = localHeader(name, common, at);
+    directory.push(centralHeader(name, common, at));
+    at += header.length + bytes.length;
+    if (at > MAX_ARCHIVE) throw new Error('it would be larger than 4 GiB');
+    yield header;
+    yield bytes;
+  }
+  yield* directory;
+  yield endOf(directory, at);
+}
+
+/** From the version that a reader needs to the length of the name: the same in both headers. */
+function commonFields(name: string, bytes: Uint8Array): Buffer {
+  const fields = Buffer.alloc(24); // flags, method (stored), time and date stay 0
+  fields.writeUInt16LE(VERSION, 0);
+  fields.writeUInt32LE(crc32(bytes), 10);
+  fields.writeUInt32LE(bytes.length, 14);
+  fields.writeUInt32LE(bytes.length, 18);
+  fields.writeUInt16LE(Buffer.byteLength(name), 22);
+  return fields;
+}
+
+function localHeader(name: string, common: Buffer, at: number): Buffer {
+  const plain = at + LOCAL.bytes + Buffer.byteLength(name) + PADDING.header;
+  const padding = Buffer.alloc(PADDING.header + Math.ceil(plain / ALIGNMENT) * ALIGNMENT - plain);
+  padding.writeUInt16LE(PADDING.id, 0);
+  padding.writeUInt16LE(padding.length - PADDING.header, 2);
+  return Buffer.concat([number32(LOCAL.signature), common, number16(padding.length), Buffer.from(name), padding]);
+}
+
+function centralHeader(name: string, common: Buffer, at: number): Buffer {
+  // Between the lengths and the offset: no extra field, no comment, first disk, no attributes.
+  const parts = [number32(CENTRAL.signature), number16(VERSION), common, Buffer.alloc(12), number32(at), Buffer.from(name)];
+  return Buffer.concat(parts);
+}
+
+function endOf(directory: readonly Buffer[], at: number): Buffer {
+  const bytes = directory.reduce((sum, header) => sum + header.length, 0);
+  const count = number16(directory.length);
+  return Buffer.concat([number32(END.signature), Buffer.alloc(4), count, count, number32(bytes), number32(at), number16(0)]);
+}
+
+function number16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16LE(value);
+  return bytes;
+}
+
+function number32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -133,6 +133,17 @@ describe('readClip', () => {
   it('names what a fine-tuned model lacks', () => {
     const { projection_dist: _, ...rest } = readSafetensors(file('fine_tuned.safetensors')).tensors;
     expect(() => readClip(saved(rest))).toThrow(/lacks "visual\.proj"/);
+  });
+
+  it('says of an archive that is cut or damaged that it is', () => {
+    const whole = readFileSync(file('torchscript.pt'));
+    const damaged = Buffer.from(whole);
+    damaged.fill(0xff, damaged.indexOf('data.pkl') + 100, damaged.indexOf('data.pkl') + 140);
+    const [cutFile, damagedFile] = [join(folder, 'cut.pt'), join(folder, 'damaged.pt')];
+    writeFileSync(cutFile, whole.subarray(0, whole.length / 2));
+    writeFileSync(damagedFile, damaged);
+    expect(() => readClip(cutFile)).toThrow(/cut\.pt is not a whole archive of PyTorch: its end is missing/);
+    expect(() => readClip(damagedFile)).toThrow(/damaged\.pt is a damaged TorchScript archive/);
   });
 
   it('says what was expected of a file that holds something else', () => {
