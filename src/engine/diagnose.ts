@@ -19,7 +19,14 @@ export interface EngineReport {
 
 /** Looks for the engine and loads it. Never throws a `UaferError`: what it would say becomes `problem`. */
 export function diagnoseEngine(): EngineReport {
-  const report: EngineReport = { needed: LIBTORCH_VERSION, libtorch: null, passedOver: [], addon: null, loaded: null, problem: null };
+  const report: EngineReport = {
+    needed: LIBTORCH_VERSION,
+    libtorch: null,
+    passedOver: [],
+    addon: null,
+    loaded: null,
+    problem: null,
+  };
   try {
     const { found, passedOver }: LibtorchSearch = searchLibtorch();
     report.libtorch = found;
