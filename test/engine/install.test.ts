@@ -67,7 +67,7 @@ test('without any libtorch, the CPU wheel is installed privately and the addon b
   const { libtorch, addon } = await installEngine({ onProgress: (line) => first.push(line) });
   expect(libtorch).toMatchObject({ version: CPU, source: 'installed' });
   expect(readFileSync(addon, 'utf8')).toBe('addon\n');
-  expect(first.join('\n')).toMatch(/private Python environment[^]*Installing torch==2\.13\.0[^]*Building the addon/);
+  expect(first.join('\n')).toMatch(/private Python environment[\s\S]*Installing torch==2\.13\.0[\s\S]*Building the addon/);
 
   const second: string[] = [];
   expect(await installEngine({ onProgress: (line) => second.push(line) })).toEqual({ libtorch, addon });
@@ -96,14 +96,14 @@ test('when pip has no wheel, its last words and the way by hand are in the error
   fakePython('nothing succeeds');
   await expect(installEngine()).rejects.toMatchObject({
     code: 'ENGINE_NOT_FOUND',
-    message: expect.stringMatching(/No matching distribution found[^]*set LIBTORCH/),
+    message: expect.stringMatching(/No matching distribution found[\s\S]*set LIBTORCH/),
   });
 });
 
 test('without Python the error says what to install', async () => {
   await expect(installEngine()).rejects.toMatchObject({
     code: 'ENGINE_NOT_FOUND',
-    message: expect.stringMatching(/no-python[^]*apt install python3-venv/),
+    message: expect.stringMatching(/no-python[\s\S]*apt install python3-venv/),
   });
 });
 
@@ -130,7 +130,7 @@ test('a failed build shows the end of its output, names the log and leaves no ad
   const libtorch = torchHere();
   await expect(buildAddon(libtorch)).rejects.toMatchObject({
     code: 'ENGINE_BUILD',
-    message: expect.stringMatching(/build\.log; it ends with:[^]*error: expected ;/),
+    message: expect.stringMatching(/build\.log; it ends with:[\s\S]*error: expected ;/),
   });
   expect(existsSync(addonPath(libtorch))).toBe(false);
 });
