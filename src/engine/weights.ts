@@ -4,6 +4,7 @@ import { native } from './native.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
 import type { Tensor } from './tensor.js';
 import { readTorchSave } from './torchSave.js';
+import { startsZip } from './zip.js';
 
 /**
  * Every tensor of a file of weights, on the CPU, by its name: safetensors, a TorchScript archive, or what `torch.save` wrote (PyTorch
@@ -14,7 +15,7 @@ export function readWeights(path: string): Record<string, Tensor> {
     throw new UaferError('CHECKPOINT', `${path}: expected a file of weights (.pt, .pth or .safetensors), and there is none.`);
   }
   if (isSafetensors(path)) return readSafetensors(path).tensors;
-  if (!isZip(path)) {
+  if (!startsZip(readPart(path, 0, 4))) {
     throw new UaferError(
       'CHECKPOINT',
       `${path} is neither safetensors nor an archive of PyTorch 1.6 or newer. A file of an older PyTorch must be loaded and saved again by a newer one.`,
@@ -28,7 +29,10 @@ function readTorchScript(path: string): Record<string, Tensor> {
     return native().readTorchScript(path);
   } catch (cause) {
     if (!(cause instanceof UaferError) || cause.code !== 'CHECKPOINT') throw cause;
-    const reason = cause.message.replace(`${path}: `, '').trim().split('\n')[0];
+    const reason = cause.message
+      .replace(`${path}: `, '')
+      .trim()
+      .split(/\.\s|\n/)[0];
     throw new UaferError(
       'CHECKPOINT',
       `${path} is a damaged TorchScript archive: copy or download it again. libtorch: ${reason}`,
@@ -37,10 +41,6 @@ function readTorchScript(path: string): Record<string, Tensor> {
       },
     );
   }
-}
-
-function isZip(path: string): boolean {
-  return readPart(path, 0, 4).equals(Buffer.from('PK\x03\x04', 'latin1'));
 }
 
 /** Bytes that hold an archive's table of contents, which stands at its end: some hundred names of some hundred bytes. */
