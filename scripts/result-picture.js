@@ -30,9 +30,7 @@ await sharp({
     background: '#ffffff',
   },
 })
-  .composite(
-    cards.map((input, i) => ({ input, left: (i % COLUMNS) * CARD.width, top: Math.floor(i / COLUMNS) * CARD.height })),
-  )
+  .composite(cards.map((input, i) => ({ input, left: (i % COLUMNS) * CARD.width, top: Math.floor(i / COLUMNS) * CARD.height })))
   .png({ palette: true })
   .toFile(out);
 console.log(`${out}: ${chosen.map(({ file }) => file).join(', ')}`);
