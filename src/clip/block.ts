@@ -30,9 +30,12 @@ export function runBlocks(weights: Weights, x: Tensor, from: number, to: number,
   return hidden;
 }
 
+/** Each half in a scope of its own: without autograd, what the attention made is gone before the mlp makes its four widths. */
 function residualBlock(weights: Weights, name: string, x: Tensor, options: BlockOptions): Tensor {
-  const attended = ops.add(x, attention(weights, `${name}.attn`, norm(weights, `${name}.ln_1`, x), options)); // (B, L, W)
-  return ops.add(attended, mlp(weights, `${name}.mlp`, norm(weights, `${name}.ln_2`, attended)));
+  const attended = scope(() => {
+    return ops.add(x, attention(weights, `${name}.attn`, norm(weights, `${name}.ln_1`, x), options)); // (B, L, W)
+  });
+  return scope(() => ops.add(attended, mlp(weights, `${name}.mlp`, norm(weights, `${name}.ln_2`, attended))));
 }
 
 /** Layer normalisation over the last dimension with the gain and bias of this name. */
@@ -62,5 +65,8 @@ function mlp(weights: Weights, name: string, x: Tensor): Tensor {
 
 /** x sigmoid(1.702 x), the approximation of GELU that OpenAI trained with. */
 function quickGelu(x: Tensor): Tensor {
-  return ops.mul(x, ops.sigmoid(ops.mul(x, 1.702)));
+  return scope(() => {
+    const gate = scope(() => ops.sigmoid(ops.mul(x, 1.702)));
+    return ops.mul(x, gate);
+  });
 }
