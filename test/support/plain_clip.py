@@ -111,4 +111,5 @@ def counters(model):
 
 
 def load_clip(path):
-    return Clip(load_file(path))
+    sizes = {"input_resolution", "context_length", "vocab_size"}  # which OpenAI's files hold beside the weights
+    return Clip({name: value for name, value in load_file(path).items() if name not in sizes})
