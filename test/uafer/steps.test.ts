@@ -23,6 +23,8 @@ interface Steps {
   epoch: number;
   param_groups: { lr_scale: number; weight_decay: number; params: string[] }[];
   steps: { lr_groups: number[]; crit_means: Record<string, number>; kd_l1: number }[];
+  /** What the original's test says of the first batch after the last step. */
+  final_eval_acc_loss_batch0: [number, number];
 }
 
 /** What each variant of the original's loop changes beside its arguments. */
@@ -75,6 +77,16 @@ function batchAt(tensors: Record<string, Tensor>, step: number) {
     labels: labels.data() as BigInt64Array,
     indices: new Int32Array(labels.shape[0] as number),
   };
+}
+
+/** As the original counts it: of equal probabilities the first. */
+function accuracyByProbability(probabilities: Float32Array, labels: BigInt64Array): number {
+  const classes = probabilities.length / labels.length;
+  const right = Array.from(labels).filter((label, i) => {
+    const own = Array.from(probabilities.subarray(i * classes, (i + 1) * classes));
+    return own.indexOf(Math.max(...own)) === Number(label);
+  });
+  return right.length / labels.length;
 }
 
 /** Largest difference over the largest magnitude of what was expected. */
@@ -142,11 +154,16 @@ describe.each(Object.keys(VARIANTS))("the original's training steps, %s", (varia
       scope(() => expectParameters(task, tensors, `p${step + 1}.`));
     });
     scope(() => {
-      const { logits } = noGrad(() => task.predict(batchAt(tensors, 0)));
+      const batch = batchAt(tensors, 0);
+      const prediction = noGrad(() => task.predict(batch));
       const wanted = toArray(tensors.final_eval_logits_on_batch0 as Tensor);
       wanted.forEach((value, i) => {
-        expect(Math.abs((logits[i] as number) - value)).toBeLessThan(RELATIVE);
+        expect(Math.abs((prediction.logits[i] as number) - value)).toBeLessThan(RELATIVE);
       });
+      const [accuracy, loss] = recorded.final_eval_acc_loss_batch0;
+      expect(accuracyByProbability(prediction.probabilities, batch.labels)).toBe(accuracy);
+      // Recorded as of epoch 0, where the annealed terms are zero.
+      expect(Math.abs((task.evaluationLoss?.(prediction, batch.labels, 0) as number) - loss)).toBeLessThan(LOSS);
     });
   });
 
