@@ -10,7 +10,7 @@ namespace {
 
 void backward(const Napi::CallbackInfo& info) {
   const std::vector<at::Tensor> outputs = unwrap_tensors(info[0], "backward");
-  const std::vector<at::Tensor> gradients = unwrap_tensors(info[1], "backward");
+  const std::vector<at::Tensor> gradients = unwrap_tensors(info[1], "backward", /*nullable=*/true);
   const bool retain_graph = info[2].ToBoolean();
   guarded(info.Env(), "OPERATOR", "backward",
           [&] { torch::autograd::backward(outputs, gradients, retain_graph, /*create_graph=*/false); });
@@ -23,11 +23,10 @@ Napi::Value grad(const Napi::CallbackInfo& info) {
   const bool retain_graph = info[2].ToBoolean();
   const bool create_graph = info[3].ToBoolean();
   return guarded(env, "OPERATOR", "grad", [&]() -> Napi::Value {
-    const auto gradients =
-        torch::autograd::grad(outputs, inputs, {}, retain_graph, create_graph, /*allow_unused=*/true);
-    Napi::Array array = Napi::Array::New(env, gradients.size());
-    for (size_t i = 0; i < gradients.size(); ++i) array[static_cast<uint32_t>(i)] = wrap_tensor(env, gradients[i]);
-    return array;
+    auto gradients = torch::autograd::grad(outputs, inputs, {}, retain_graph, create_graph, /*allow_unused=*/true);
+    std::vector<c10::IValue> values(std::make_move_iterator(gradients.begin()),
+                                    std::make_move_iterator(gradients.end()));
+    return from_ivalues(env, values);
   });
 }
 
@@ -54,6 +53,7 @@ void enter_autocast(const Napi::CallbackInfo& info) {
   const at::ScalarType dtype = parse_dtype(env, info[1].ToString());
   guarded(env, "OPERATOR", "autocast", [&] {
     const at::DeviceType device = at::Device(name).type();
+    TORCH_CHECK(c10::isReducedFloatingType(dtype), "takes float16 or bfloat16, got ", dtype_name(dtype));
     thread_state(env).autocast.push_back(
         {device, at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)});
     at::autocast::set_autocast_enabled(device, true);

@@ -22,15 +22,15 @@ constexpr std::array<std::pair<const char*, at::ScalarType>, 10> kDtypes = {{{"f
                                                                              {"uint8", at::kByte},
                                                                              {"bool", at::kBool}}};
 
+std::string name_of(const c10::Argument& argument) { return "argument '" + argument.name() + "'"; }
+
 [[noreturn]] void mismatch(Napi::Value value, const c10::Argument& argument, const std::string& expected) {
-  static constexpr const char* kKinds[] = {"undefined", "null",      "a boolean",  "a number",    "a string",
-                                           "a symbol",  "an object", "a function", "an external", "a bigint"};
-  const std::string got = is_tensor(value) ? "a tensor" : value.IsArray() ? "an array" : kKinds[value.Type()];
-  throw std::invalid_argument("argument '" + argument.name() + "' takes " + expected + ", got " + got);
+  throw std::invalid_argument(name_of(argument) + " takes " + expected + ", got " + kind_of(value));
 }
 
+constexpr double kExact = 9007199254740992.0;  // 2^53: up to here every whole number is a double
+
 c10::Scalar to_scalar(double number) {
-  constexpr double kExact = 9007199254740992.0;  // 2^53
   if (std::trunc(number) == number && std::abs(number) <= kExact) return c10::Scalar(static_cast<int64_t>(number));
   return c10::Scalar(number);
 }
@@ -40,21 +40,6 @@ at::Tensor wrapped_number(const c10::Scalar& scalar) {
   at::Tensor tensor = c10::scalar_to_tensor(scalar);
   tensor.unsafeGetTensorImpl()->set_wrapped_number(true);
   return tensor;
-}
-
-int64_t to_integer(Napi::Value value, const c10::Argument& argument) {
-  if (value.IsBigInt()) {
-    bool lossless = false;
-    const int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
-    if (!lossless) mismatch(value, argument, "a 64-bit whole number");
-    return integer;
-  }
-  if (!value.IsNumber()) mismatch(value, argument, "a whole number");
-  const double number = value.As<Napi::Number>().DoubleValue();
-  if (std::trunc(number) != number || std::abs(number) > 9223372036854774784.0) {
-    mismatch(value, argument, "a whole number (not " + std::to_string(number) + ")");
-  }
-  return static_cast<int64_t>(number);
 }
 
 int64_t memory_format(const std::string& name) {
@@ -69,7 +54,6 @@ c10::IValue element_to_ivalue(Napi::Value value, const c10::Argument& argument, 
 
 template <typename T, typename Convert>
 c10::IValue to_list(const Napi::Array& array, c10::List<T> list, Convert convert) {
-  list.reserve(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i) list.push_back(convert(array[i]));
   return list;
 }
@@ -78,18 +62,21 @@ c10::IValue list_to_ivalue(Napi::Value value, const c10::Argument& argument, con
   if (!value.IsArray()) {
     // libtorch lets one number stand for a list of known length (`int[2] stride`).
     if (argument.N() && value.IsNumber() && element->kind() == c10::TypeKind::IntType) {
-      return c10::List<int64_t>(std::vector<int64_t>(*argument.N(), to_integer(value, argument)));
+      return c10::List<int64_t>(std::vector<int64_t>(*argument.N(), to_integer(value, name_of(argument))));
     }
     mismatch(value, argument, "an array (" + element->str() + "[])");
   }
   const Napi::Array array = value.As<Napi::Array>();
   switch (element->kind()) {
     case c10::TypeKind::TensorType:
-      return to_list(array, c10::List<at::Tensor>(),
-                     [&](Napi::Value item) { return unwrap_tensor(item, argument.name()); });
+      return to_list(array, c10::List<at::Tensor>(), [&](Napi::Value item) {
+        if (const at::Tensor* tensor = find_tensor(item)) return *tensor;
+        mismatch(item, argument, "an array of tensors");
+      });
     case c10::TypeKind::IntType:
     case c10::TypeKind::SymIntType:
-      return to_list(array, c10::List<int64_t>(), [&](Napi::Value item) { return to_integer(item, argument); });
+      return to_list(array, c10::List<int64_t>(),
+                     [&](Napi::Value item) { return to_integer(item, name_of(argument)); });
     case c10::TypeKind::FloatType:
       return to_list(array, c10::List<double>(), [&](Napi::Value item) {
         if (!item.IsNumber()) mismatch(item, argument, "an array of numbers");
@@ -133,11 +120,16 @@ c10::IValue element_to_ivalue(Napi::Value value, const c10::Argument& argument, 
     case c10::TypeKind::TensorType:
       if (value.IsNumber()) return wrapped_number(to_scalar(value.As<Napi::Number>()));
       if (value.IsBoolean()) return wrapped_number(c10::Scalar(value.As<Napi::Boolean>().Value()));
-      if (!is_tensor(value)) mismatch(value, argument, "a tensor");
-      return unwrap_tensor(value, "argument '" + argument.name() + "'");
+      if (const at::Tensor* tensor = find_tensor(value)) return *tensor;
+      mismatch(value, argument, "a tensor");
     case c10::TypeKind::IntType:
     case c10::TypeKind::SymIntType:
-      return to_integer(value, argument);
+      // libtorch takes these as numbers, and trusts them.
+      if (real_type->kind() == c10::TypeKind::ScalarTypeType) mismatch(value, argument, "the name of a dtype");
+      if (real_type->kind() == c10::TypeKind::MemoryFormatType)
+        mismatch(value, argument, "the name of a memory format");
+      if (real_type->kind() == c10::TypeKind::LayoutType) mismatch(value, argument, "nothing (tensors are strided)");
+      return to_integer(value, name_of(argument));
     case c10::TypeKind::FloatType:
       if (!value.IsNumber()) mismatch(value, argument, "a number");
       return value.As<Napi::Number>().DoubleValue();
@@ -146,7 +138,7 @@ c10::IValue element_to_ivalue(Napi::Value value, const c10::Argument& argument, 
       return value.As<Napi::Boolean>().Value();
     case c10::TypeKind::NumberType:
       if (value.IsBoolean()) return c10::IValue(value.As<Napi::Boolean>().Value());
-      if (value.IsBigInt()) return to_integer(value, argument);
+      if (value.IsBigInt()) return to_integer(value, name_of(argument));
       if (!value.IsNumber()) mismatch(value, argument, "a number");
       return c10::IValue(to_scalar(value.As<Napi::Number>()));
     case c10::TypeKind::ListType:
@@ -157,6 +149,20 @@ c10::IValue element_to_ivalue(Napi::Value value, const c10::Argument& argument, 
 }
 
 }  // namespace
+
+int64_t to_integer(Napi::Value value, const std::string& what) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (lossless) return integer;
+  } else if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (std::trunc(number) == number && std::abs(number) <= kExact) return static_cast<int64_t>(number);
+    throw std::invalid_argument(what + " takes a whole number up to 2^53 (beyond, a bigint), got " +
+                                std::to_string(number));
+  }
+  throw std::invalid_argument(what + " takes a whole number, got " + kind_of(value));
+}
 
 at::ScalarType parse_dtype(Napi::Env env, const std::string& name) {
   for (const auto& [known, dtype] : kDtypes) {
@@ -178,8 +184,8 @@ c10::IValue to_ivalue(Napi::Value value, const c10::Argument& argument) {
   return element_to_ivalue(value, argument, argument.type(), argument.real_type());
 }
 
-Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value) {
-  if (value.isTensor()) return wrap_tensor(env, value.toTensor());
+Napi::Value from_ivalue(Napi::Env env, c10::IValue value) {
+  if (value.isTensor()) return wrap_tensor(env, std::move(value).toTensor());
   if (value.isNone()) return env.Null();
   if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
   if (value.isInt()) return Napi::Number::New(env, static_cast<double>(value.toInt()));
@@ -187,12 +193,18 @@ Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value) {
   if (value.isScalar()) return Napi::Number::New(env, value.toScalar().toDouble());
   if (value.isString()) return Napi::String::New(env, value.toStringRef());
   if (value.isList() || value.isTuple()) {
-    const auto items = value.isList() ? value.toListRef() : value.toTupleRef().elements().asArrayRef();
-    Napi::Array array = Napi::Array::New(env, items.size());
-    for (size_t i = 0; i < items.size(); ++i) array[static_cast<uint32_t>(i)] = from_ivalue(env, items[i]);
-    return array;
+    std::vector<c10::IValue> items =
+        value.isList() ? value.toListRef().vec() : value.toTupleRef().elements().asArrayRef().vec();
+    value = c10::IValue();  // the items are the only ones to hold their tensors now
+    return from_ivalues(env, items);
   }
   throw std::invalid_argument("the result has a type that JavaScript is not given: " + value.tagKind());
+}
+
+Napi::Array from_ivalues(Napi::Env env, std::vector<c10::IValue>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) array[static_cast<uint32_t>(i)] = from_ivalue(env, std::move(values[i]));
+  return array;
 }
 
 }  // namespace uafer

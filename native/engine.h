@@ -8,20 +8,31 @@
 #include <c10/core/InferenceMode.h>
 #include <napi.h>
 
+#include <deque>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 namespace uafer {
 
-// One tensor as JavaScript sees it. Shared by the JavaScript object and the scope that it was made in.
-struct TensorState {
+struct ThreadState;
+
+// One tensor as JavaScript sees it. It goes when its JavaScript object is disposed or collected, or when the scope ends
+// that it was made in.
+struct TensorHandle {
+  TensorHandle(at::Tensor tensor, ThreadState* thread) : tensor(std::move(tensor)), thread(thread) {}
+
   at::Tensor tensor;
+  ThreadState* thread;         // null once the thread's state is gone
+  napi_ref object = nullptr;   // weak
   int64_t reported_bytes = 0;  // what V8 was told about this handle
-  bool disposed = false;
+  size_t scope = kNoScope;     // the scope that frees it remembers it at scopes[scope][position]
+  size_t position = 0;
   bool kept = false;  // marked while a scope ends
+
+  static constexpr size_t kNoScope = SIZE_MAX;
 };
-using StatePointer = std::shared_ptr<TensorState>;
 
 struct AutocastEntry {
   at::DeviceType device;
@@ -33,11 +44,18 @@ struct AutocastEntry {
 struct ThreadState {
   Napi::FunctionReference tensor_class;
   Napi::FunctionReference error_class;
-  std::vector<std::vector<StatePointer>> scopes;
+  // Every handle that isn't disposed: an object wraps a tensor only if what it wraps is in here.
+  std::unordered_set<TensorHandle*> handles;
+  bool making_handle = false;
+  std::vector<std::vector<TensorHandle*>> scopes;  // null: freed before the scope ended
   std::vector<std::unique_ptr<c10::InferenceMode>> inference;
   std::vector<AutocastEntry> autocast;
-  std::vector<c10::OperatorHandle> operators;
-  int64_t live_handles = 0;
+  std::deque<c10::OperatorHandle> operators;  // JavaScript functions point at the elements
+
+  // Node takes handles and this down in an order of its own.
+  ~ThreadState() {
+    for (TensorHandle* handle : handles) handle->thread = nullptr;
+  }
 };
 
 ThreadState& thread_state(Napi::Env env);
@@ -65,17 +83,22 @@ decltype(auto) guarded(Napi::Env env, const char* code, const std::string& conte
 // handle.cpp
 void register_handles(Napi::Env env, Napi::Object exports);
 Napi::Value wrap_tensor(Napi::Env env, at::Tensor tensor);
-bool is_tensor(Napi::Value value);
-// The tensor behind a JavaScript value; throws for anything else and for a disposed handle. `what` names it in the
-// message.
-const at::Tensor& unwrap_tensor(Napi::Value value, const std::string& what);
-std::vector<at::Tensor> unwrap_tensors(Napi::Value value, const std::string& what);
+// The live tensor behind a JavaScript value, or null. Valid until JavaScript runs.
+const at::Tensor* find_tensor(Napi::Value value);
+// `undefined`, `a number`, `a tensor`, `a disposed tensor`, ...
+std::string kind_of(Napi::Value value);
+// As `find_tensor`, but throws, with `what` in front. By value: JavaScript that runs later may dispose the handle.
+at::Tensor unwrap_tensor(Napi::Value value, const char* what);
+std::vector<at::Tensor> unwrap_tensors(Napi::Value value, const char* what, bool nullable = false);
 
 // convert.cpp
 at::ScalarType parse_dtype(Napi::Env env, const std::string& name);
+// A whole number of 64 bits; std::invalid_argument (which starts with `what`) for anything else.
+int64_t to_integer(Napi::Value value, const std::string& what);
 const char* dtype_name(at::ScalarType dtype);
 c10::IValue to_ivalue(Napi::Value value, const c10::Argument& argument);
-Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value);
+Napi::Value from_ivalue(Napi::Env env, c10::IValue value);
+Napi::Array from_ivalues(Napi::Env env, std::vector<c10::IValue>& values);
 
 // The other rooms.
 void register_dispatch(Napi::Env env, Napi::Object exports);

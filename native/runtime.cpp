@@ -26,10 +26,12 @@ Napi::Value versions(const Napi::CallbackInfo& info) {
 }
 
 void set_threads(const Napi::CallbackInfo& info) {
-  const int64_t count = info[0].IsNumber() ? info[0].As<Napi::Number>().Int64Value() : 0;
-  if (count < 1 || count > 4096)
-    throw make_error(info.Env(), "OPERATOR", "setThreads takes a whole number from 1 to 4096");
-  at::set_num_threads(static_cast<int>(count));
+  constexpr int64_t kMost = 1024;  // the thread pool ends the process when the system refuses it a thread
+  guarded(info.Env(), "OPERATOR", "setThreads", [&] {
+    const int64_t count = to_integer(info[0], "the number of threads");
+    TORCH_CHECK(count >= 1 && count <= kMost, "takes a whole number from 1 to ", kMost, ", got ", count);
+    at::set_num_threads(static_cast<int>(count));
+  });
 }
 
 // The default generator of a device (a handle that shares its state).
@@ -57,9 +59,8 @@ void set_generator_state(const Napi::CallbackInfo& info) {
 }
 
 void manual_seed(const Napi::CallbackInfo& info) {
-  if (!info[0].IsNumber()) throw make_error(info.Env(), "OPERATOR", "manualSeed takes a number");
-  const auto seed = static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value());
-  guarded(info.Env(), "OPERATOR", "manualSeed", [&] { at::manual_seed(seed); });
+  guarded(info.Env(), "OPERATOR", "manualSeed",
+          [&] { at::manual_seed(static_cast<uint64_t>(to_integer(info[0], "the seed"))); });
 }
 
 Napi::Value device_available(const Napi::CallbackInfo& info) {

@@ -11,8 +11,7 @@ export type Value = Tensor | number | bigint | boolean | string | null | undefin
 export interface Native {
   /** Version of libtorch that the addon was built against, and of the one that is loaded. */
   versions(): { built: string; loaded: string };
-  findOperator(name: string, overload: string): number;
-  call(operator: number, args: readonly Value[]): Value;
+  findOperator(name: string, overload: string): (...args: Value[]) => Value;
   isTensor(value: unknown): value is Tensor;
   fromTypedArray(values: TypedArray, shape: readonly number[], dtype?: DType, device?: string): Tensor;
   toNumbers(x: Tensor): number[];
@@ -35,8 +34,6 @@ export interface Native {
   deviceAvailable(kind: string): boolean;
   cpuCapability(): string;
   readTorchScript(path: string): Record<string, Tensor>;
-  readTorchSave(path: string): Record<string, Tensor>;
-  writeTorchSave(path: string, tensors: Record<string, Tensor>): void;
   liveHandles(): number;
 }
 

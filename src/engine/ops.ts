@@ -2,6 +2,7 @@
  * libtorch's operators, as far as the project uses them, under libtorch's names (camelCased at underscores). A trailing
  * underscore means in place. Numbers stand for scalars wherever a tensor is expected, with libtorch's type promotion.
  */
+import { UaferError } from '../errors.js';
 import type { Value } from './native.js';
 import { operator } from './operator.js';
 import type { DType, Tensor, TensorOptions } from './tensor.js';
@@ -238,7 +239,10 @@ export interface AdamwStep {
   eps: number;
 }
 
-/** One AdamW step on lists of equal length; `steps` are float32 scalars, already counted up. */
+/**
+ * One AdamW step on lists of equal length; `steps` are float32 scalars, already counted up. Throws `OPERATOR` where gradient or
+ * averages haven't the shape of their parameter, which libtorch's kernel doesn't look at.
+ */
 export function fusedAdamw_(
   parameters: readonly Tensor[],
   gradients: readonly Tensor[],
@@ -247,6 +251,19 @@ export function fusedAdamw_(
   steps: readonly Tensor[],
   options: AdamwStep,
 ): void {
+  for (const list of [gradients, expAvgs, expAvgSqs]) requireSameShapes(parameters, list);
   const args: Value[] = [parameters, gradients, expAvgs, expAvgSqs, [], steps];
   fusedAdamwOp(...args, options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, false, false);
+}
+
+function requireSameShapes(parameters: readonly Tensor[], others: readonly Tensor[]): void {
+  for (const [i, { shape }] of parameters.entries()) {
+    const other = others[i]?.shape;
+    if (other && String(other) !== String(shape)) {
+      throw new UaferError(
+        'OPERATOR',
+        `fusedAdamw_: parameter ${i} has the shape [${shape}], its gradient or average [${other}].`,
+      );
+    }
+  }
 }

@@ -15,7 +15,7 @@ export function setGeneratorState(state: Tensor, device = 'cpu'): void {
   native().setGeneratorState(state, device);
 }
 
-/** Threads that one operator may use. */
+/** Threads that one operator may use, 1 to 1024. */
 export function setThreads(count: number): void {
   native().setThreads(count);
 }
@@ -38,7 +38,7 @@ export function libtorchVersions(): { built: string; loaded: string } {
   return native().versions();
 }
 
-/** Tensor handles alive in this thread: for leak tests. */
+/** Tensor handles of this thread that are neither disposed nor collected: for leak tests. */
 export function liveHandles(): number {
   return native().liveHandles();
 }

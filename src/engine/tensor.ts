@@ -13,7 +13,8 @@ export type TypedArray =
   | Uint16Array;
 
 /**
- * A handle on one libtorch tensor. The memory is libtorch's: it goes when the last handle on it is disposed (or collected).
+ * A handle on one libtorch tensor. The memory is libtorch's: it goes when the last handle on it is disposed, or collected once
+ * the event loop turns.
  * Using a disposed handle throws an `OPERATOR` error.
  */
 export interface Tensor extends Disposable {
@@ -29,7 +30,8 @@ export interface Tensor extends Disposable {
   grad: Tensor | null;
   /**
    * The elements as a typed array over the tensor's own memory: no copy for a contiguous CPU tensor (writing to it writes to
-   * the tensor); otherwise a contiguous CPU copy. float16 and bfloat16 come as their raw bits (Uint16Array).
+   * the tensor, which keeps its size from then on); otherwise a contiguous CPU copy. float16 and bfloat16 come as their raw bits
+   * (Uint16Array).
    */
   data(): TypedArray;
   /** The only element, as a number. */
@@ -56,7 +58,7 @@ export function tensor(values: TypedArray | readonly number[], shape: readonly n
   return native().fromTypedArray(array, shape, options.dtype, options.device);
 }
 
-/** The elements in row-major order as plain numbers (int64 beyond 2^53 loses precision). */
+/** The elements, at most 2^24, in row-major order as plain numbers (int64 beyond 2^53 loses precision). */
 export function toArray(x: Tensor): number[] {
   return native().toNumbers(x);
 }

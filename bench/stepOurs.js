@@ -1,0 +1,48 @@
+/** The engine's side of step.js. Usage: node stepOurs.js BATCH THREADS LAYERS; a step for each line that it reads. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { initializeClip } from '#uafer/clip/initialize.js';
+import { clipOf } from '#uafer/clip/towers.js';
+import { cpuCapability, libtorchVersions, manualSeed, ops, scope, setThreads } from '#uafer/engine/index.js';
+import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
+import { resolveConfig } from '#uafer/train/resolve.js';
+import { lossAndGradients } from '#uafer/train/step.js';
+import { createUaFerTask } from '#uafer/uafer/task.js';
+
+const [batchSize, threads, layers] = process.argv.slice(2).map(Number);
+setThreads(threads);
+manualSeed(0);
+
+const classes = ['surprise', 'fear', 'disgusted', 'happy', 'sad', 'anger', 'neutral'];
+const architecture = {
+  vision: { width: 768, layers, heads: 12, patchSize: 16, imageSize: 224 },
+  text: { width: 512, layers: 12, heads: 8, contextLength: 77, vocabularySize: 49408 },
+  embedDim: 512,
+};
+const config = resolveConfig({ options: { dataPath: '.', clipPath: 'random', device: 'cpu' } });
+const clip = clipOf(architecture, initializeClip(architecture, 0));
+const task = createUaFerTask(config, { name: 'rafdb', root: '.', classes, train: [], test: [] }, clip, { recompute: true });
+const optimizer = createOptimizer(task.state, task.groups);
+const shape = [batchSize, 3, 224, 224];
+const batch = {
+  images: scope(() => ops.randn(shape)).data(),
+  shape,
+  labels: BigInt64Array.from({ length: batchSize }, (_, i) => BigInt(i % classes.length)),
+  indices: new Int32Array(batchSize),
+};
+
+const say = (value) => console.log(JSON.stringify(value));
+say({ versions: `Node.js ${process.version}, libtorch ${libtorchVersions().loaded} (${cpuCapability()})` });
+for await (const _ of createInterface({ input: process.stdin })) {
+  const begin = performance.now();
+  const options = { precision: 'fp32', device: 'cpu', accumulate: 1 };
+  const moment = { epoch: 1, epochs: config.optimizer.epochs, step: 0, steps: 1 };
+  const { loss } = await lossAndGradients(task, optimizer, batches(), moment, options);
+  optimizerStep(optimizer, config.optimizer.lr);
+  say({ seconds: (performance.now() - begin) / 1000, loss });
+}
+say({ peakMiB: Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024 });
+
+async function* batches() {
+  yield batch;
+}

@@ -1,0 +1,49 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/** Runs children/memory.js, which measures in a process of its own. */
+function measure<T>(what: string, env: Record<string, string> = {}): T {
+  const script = fileURLToPath(new URL('children/memory.js', import.meta.url));
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', script, what], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  if (status !== 0) throw new Error(`memory.js ${what} ended with ${signal ?? status}:\n${stderr}`);
+  return JSON.parse(stdout);
+}
+
+describe('memory', () => {
+  it('stays flat over 1,000 training steps in scopes', () => {
+    const { handles, memory, firstLoss, lastLoss } = measure<{
+      handles: number[];
+      memory: number[];
+      firstLoss: number;
+      lastLoss: number;
+    }>('steps');
+    expect(new Set(handles).size).toBe(1);
+    const settled = memory[4] as number; // after 250 steps
+    expect(Math.max(...memory.slice(4)) - settled).toBeLessThan(12); // MiB
+    expect(lastLoss).toBeLessThan(firstLoss / 2);
+  });
+
+  it('of tensors that nobody disposes is collected', () => {
+    const { made, peak, after, handles } = measure<{
+      made: number;
+      peak: number;
+      after: number;
+      handles: number;
+    }>('abandoned');
+    expect(made).toBe(8000);
+    expect(peak).toBeLessThan(1500);
+    expect(after).toBeLessThan(500);
+    expect(handles).toBe(0);
+  });
+
+  it('of handles that are collected before their scope ends is freed once', () => {
+    // Freed memory is overwritten, so that using it is noticed.
+    expect(measure('collected', { MALLOC_PERTURB_: '165' })).toEqual({
+      handles: 0,
+    });
+  });
+});
