@@ -1,4 +1,7 @@
-/** `npm run bench NAME [-- OPTIONS]`: runs one of the comparisons beside this file. */
+/**
+ * `npm run bench NAME [-- OPTIONS]`: runs one of the comparisons beside this file, with the Python of the tests' comparisons (made when
+ * it is not there) unless PYTHON names another.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,4 +15,10 @@ if (!NAMES.includes(name) || !existsSync(script)) {
   );
   process.exit(2);
 }
-process.exit(spawnSync(process.execPath, [script, ...options], { stdio: 'inherit' }).status ?? 1);
+const node = (...args) => spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
+if (!process.env.PYTHON) {
+  const python = fileURLToPath(new URL('../node_modules/.cache/uafer-python/python', import.meta.url));
+  node(fileURLToPath(new URL('../scripts/comparison-python.js', import.meta.url)));
+  if (existsSync(python)) process.env.PYTHON = python;
+}
+process.exit(node(script, ...options));

@@ -30,44 +30,46 @@ console.log(`${cpus().length} x ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixe
 console.log(`ViT-B/16 with ${layers} blocks, batch ${batch}, fp32; ${rounds} rounds after one to warm up`);
 for (const { read } of contenders) console.log((await read()).versions);
 
-/** @type {Map<string, number[]>} */
-const seconds = new Map(contenders.map(({ name }) => [name, []]));
+/** @type {Map<string, { seconds: number, cpu: number }[]>} */
+const steps = new Map(contenders.map(({ name }) => [name, []]));
 for (let round = 0; round <= Number(rounds); round++) {
-  for (const { name, step } of contenders) {
-    const { seconds: took, loss } = await step();
-    console.log(
-      `${round === 0 ? 'warm-up' : `round ${round}`}  ${name.padEnd(8)} ${took.toFixed(2)} s  loss ${loss.toFixed(4)}`,
-    );
-    if (round > 0) seconds.get(name)?.push(took);
+  for (const { name, step } of round % 2 === 0 ? contenders : contenders.toReversed()) {
+    const { seconds, cpu, loss } = await step();
+    const times = `${seconds.toFixed(2)} s (${cpu.toFixed(2)} s of processor)`;
+    console.log(`${round === 0 ? 'warm-up' : `round ${round}`}  ${name.padEnd(8)} ${times}  loss ${loss.toFixed(4)}`);
+    if (round > 0) steps.get(name)?.push({ seconds, cpu });
   }
 }
 /** @type {Map<string, number>} */
 const peaks = new Map();
 for (const { name, close } of contenders) peaks.set(name, (await close()).peakMiB);
 
-console.table(
-  contenders.map(({ name }) => ({
-    name,
-    'best (s)': ordered(name)[0]?.toFixed(2),
-    'median (s)': median(name).toFixed(2),
-    'peak memory (MiB)': Math.round(peaks.get(name) ?? Number.NaN),
-  })),
-);
-const ratio = (/** @type {(name: string) => number} */ of) => (of('uafer') / of('PyTorch')).toFixed(3);
-const best = (/** @type {string} */ name) => ordered(name)[0] ?? Number.NaN;
-console.log(
-  `uafer / PyTorch: best ${ratio(best)}, median ${ratio(median)}, peak memory ${ratio((name) => peaks.get(name) ?? Number.NaN)}`,
-);
+/** @type {Record<string, (name: string) => number>} */
+const figures = {
+  'best (s)': (name) => Math.min(...of(name, 'seconds')),
+  'median (s)': (name) => median(of(name, 'seconds')),
+  // Other programs on the machine lengthen a step, but hardly add to the processor time that it takes.
+  'processor, median (s)': (name) => median(of(name, 'cpu')),
+  'peak memory (MiB)': (name) => peaks.get(name) ?? Number.NaN,
+};
+const table = Object.entries(figures).map(([figure, value]) => {
+  const [ours, python] = [value('uafer'), value('PyTorch')];
+  return { figure, uafer: ours.toFixed(2), PyTorch: python.toFixed(2), ratio: (ours / python).toFixed(3) };
+});
+console.table(table);
 console.log(`load ${loadavg()[0]?.toFixed(1)} after`);
 
-/** @param {string} name */
-function ordered(name) {
-  return (seconds.get(name) ?? []).toSorted((a, b) => a - b);
+/**
+ * @param {string} name
+ * @param {'seconds' | 'cpu'} time
+ */
+function of(name, time) {
+  return (steps.get(name) ?? []).map((step) => step[time]);
 }
 
-/** @param {string} name */
-function median(name) {
-  const sorted = ordered(name);
+/** @param {number[]} numbers */
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 

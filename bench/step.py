@@ -134,9 +134,10 @@ def main():
 
     print(json.dumps({"versions": f"Python {sys.version.split()[0]}, PyTorch {torch.__version__}"}), flush=True)
     for _ in sys.stdin:
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), time.process_time()
         loss = step()
-        print(json.dumps({"seconds": time.perf_counter() - begin, "loss": loss}), flush=True)
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - used
+        print(json.dumps({"seconds": seconds, "cpu": cpu, "loss": loss}), flush=True)
     peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
     print(json.dumps({"peakMiB": int(peak.split()[1]) / 1024}), flush=True)
 

@@ -35,11 +35,13 @@ const say = (value) => console.log(JSON.stringify(value));
 say({ versions: `Node.js ${process.version}, libtorch ${libtorchVersions().loaded} (${cpuCapability()})` });
 for await (const _ of createInterface({ input: process.stdin })) {
   const begin = performance.now();
+  const used = process.cpuUsage();
   const options = { precision: 'fp32', device: 'cpu', accumulate: 1 };
   const moment = { epoch: 1, epochs: config.optimizer.epochs, step: 0, steps: 1 };
   const { loss } = await lossAndGradients(task, optimizer, batches(), moment, options);
   optimizerStep(optimizer, config.optimizer.lr);
-  say({ seconds: (performance.now() - begin) / 1000, loss });
+  const { user, system } = process.cpuUsage(used);
+  say({ seconds: (performance.now() - begin) / 1000, cpu: (user + system) / 1e6, loss });
 }
 say({ peakMiB: Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024 });
 

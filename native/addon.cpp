@@ -26,6 +26,7 @@ void set_error_class(const Napi::CallbackInfo& info) {
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<ThreadState>().release());  // Node-API owns and deletes it
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
+  keep_tensor_memory();
   register_handles(env, exports);
   register_dispatch(env, exports);
   register_autograd(env, exports);

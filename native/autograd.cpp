@@ -46,18 +46,19 @@ void leave_inference_mode(const Napi::CallbackInfo& info) {
   guards.pop_back();
 }
 
-// (device: string, dtype: string)
+// (device: string, dtype: string | null): null turns it off
 void enter_autocast(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string name = info[0].ToString();
-  const at::ScalarType dtype = parse_dtype(env, info[1].ToString());
+  const bool enabled = !info[1].IsNull();
+  const at::ScalarType dtype = enabled ? parse_dtype(env, info[1].ToString()) : at::kFloat;
   guarded(env, "OPERATOR", "autocast", [&] {
     const at::DeviceType device = at::Device(name).type();
-    TORCH_CHECK(c10::isReducedFloatingType(dtype), "takes float16 or bfloat16, got ", dtype_name(dtype));
+    TORCH_CHECK(!enabled || c10::isReducedFloatingType(dtype), "takes float16 or bfloat16, got ", dtype_name(dtype));
     thread_state(env).autocast.push_back(
         {device, at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)});
-    at::autocast::set_autocast_enabled(device, true);
-    at::autocast::set_autocast_dtype(device, dtype);
+    at::autocast::set_autocast_enabled(device, enabled);
+    if (enabled) at::autocast::set_autocast_dtype(device, dtype);
     at::autocast::increment_nesting();
   });
 }

@@ -100,6 +100,10 @@ c10::IValue to_ivalue(Napi::Value value, const c10::Argument& argument);
 Napi::Value from_ivalue(Napi::Env env, c10::IValue value);
 Napi::Array from_ivalues(Napi::Env env, std::vector<c10::IValue>& values);
 
+// allocator.cpp
+void keep_tensor_memory();
+void release_kept_memory();
+
 // The other rooms.
 void register_dispatch(Napi::Env env, Napi::Object exports);
 void register_autograd(Napi::Env env, Napi::Object exports);

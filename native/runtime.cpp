@@ -85,6 +85,7 @@ void register_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("manualSeed", Napi::Function::New(env, manual_seed));
   exports.Set("generatorState", Napi::Function::New(env, generator_state));
   exports.Set("setGeneratorState", Napi::Function::New(env, set_generator_state));
+  exports.Set("releaseMemory", Napi::Function::New(env, [](const Napi::CallbackInfo&) { release_kept_memory(); }));
   exports.Set("deviceAvailable", Napi::Function::New(env, device_available));
 }
 

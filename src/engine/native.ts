@@ -22,13 +22,14 @@ export interface Native {
   setGradEnabled(enabled: boolean): boolean;
   enterInferenceMode(): void;
   leaveInferenceMode(): void;
-  enterAutocast(device: string, dtype: DType): void;
+  enterAutocast(device: string, dtype: DType | null): void;
   leaveAutocast(): void;
   backward(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], retainGraph: boolean): void;
   grad(outputs: readonly Tensor[], inputs: readonly Tensor[], retainGraph: boolean, createGraph: boolean): (Tensor | null)[];
   manualSeed(seed: number): void;
   generatorState(device: string): Tensor;
   setGeneratorState(state: Tensor, device: string): void;
+  releaseMemory(): void;
   setThreads(count: number): void;
   threads(): number;
   deviceAvailable(kind: string): boolean;

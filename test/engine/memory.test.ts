@@ -40,6 +40,13 @@ describe('memory', () => {
     expect(handles).toBe(0);
   });
 
+  it('of large tensors serves the next ones of their sizes, and is bounded by what was in use at once', () => {
+    const { faults, grown, released } = measure<{ faults: number; grown: number; released: number }>('reused');
+    expect(faults).toBeLessThan(1000); // fresh memory would take 50 x 24,576 pages of 4 KiB
+    expect(grown).toBeLessThan(96 / 8 + 4); // MiB; the sizes that follow are 1.2 to 70 MiB, 2 GiB in all
+    expect(released).toBeGreaterThan(80);
+  });
+
   it('of handles that are collected before their scope ends is freed once', () => {
     // Freed memory is overwritten, so that using it is noticed.
     expect(measure('collected', { MALLOC_PERTURB_: '165' })).toEqual({

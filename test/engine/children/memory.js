@@ -1,9 +1,9 @@
 /**
- * Measures memory. Usage: node --expose-gc memory.js steps|abandoned|collected. Prints one line of JSON; sizes in MiB.
+ * Measures memory. Usage: node --expose-gc memory.js steps|abandoned|reused|collected. Prints one line of JSON; sizes in MiB.
  */
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { backward, liveHandles, manualSeed, noGrad, ops, scope, setThreads } from '#uafer/engine/index.js';
+import { backward, liveHandles, manualSeed, noGrad, ops, releaseMemory, scope, setThreads } from '#uafer/engine/index.js';
 
 /** Resident memory, or its highest so far (VmHWM). */
 const resident = (field = 'VmRSS') => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
@@ -64,7 +64,23 @@ async function abandoned() {
   global.gc();
   await setImmediate();
   await setImmediate();
+  releaseMemory();
   return { made: 2000 * 4, peak, after: resident(), handles: liveHandles() };
+}
+
+/** Pages that the system hands out anew for 50 steps that each write 96 MiB, and what stays when other sizes follow. */
+async function reused() {
+  const sizes = [[8, 1024, 1024], [3, 1024, 1024], [13, 1024, 1024]]; // 32, 12 and 52 MiB
+  const step = () => scope(() => sizes.map((size) => ops.ones(size)).length);
+  step();
+  const before = process.resourceUsage().minorPageFault;
+  for (let i = 0; i < 50; i++) step();
+  const faults = process.resourceUsage().minorPageFault - before;
+  const peak = resident();
+  for (let i = 1; i <= 60; i++) scope(() => void ops.ones([i, 300, 1024]));
+  const grown = resident() - peak;
+  releaseMemory();
+  return { faults, grown, released: peak - resident() };
 }
 
 /** Handles that the collector finds before their scope ends: freed once, whichever comes first. */
@@ -81,5 +97,5 @@ async function collected() {
   return { handles: liveHandles() };
 }
 
-const measure = { steps, abandoned, collected }[process.argv[2]];
+const measure = { steps, abandoned, reused, collected }[process.argv[2]];
 console.log(JSON.stringify(await measure()));
