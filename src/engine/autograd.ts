@@ -36,8 +36,11 @@ export function inferenceMode<T>(block: () => T): T {
   }
 }
 
-/** Runs `block` with matrix products and convolutions in `dtype`; weights are cast once per outermost block. */
-export function autocast<T>(options: { device: string; dtype: DType }, block: () => T): T {
+/**
+ * Runs `block` with matrix products and convolutions in `dtype`; weights are cast once per outermost block. With `dtype` null, inside
+ * of another such block, every operator computes in the type of its operands again.
+ */
+export function autocast<T>(options: { device: string; dtype: DType | null }, block: () => T): T {
   native().enterAutocast(options.device, options.dtype);
   try {
     return block();

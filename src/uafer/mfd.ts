@@ -1,5 +1,5 @@
 /** Multi-granularity feature decoupling (MFD): global and local affinities of an image to the class texts (Zhou et al. 2024). */
-import { ops, scope, type Tensor } from '../engine/index.js';
+import { autocast, ops, scope, type Tensor } from '../engine/index.js';
 import type { ModelConfig } from '../train/config.js';
 
 /** Dimension of the patches in (B, N, C), and of the classes in (B, C). */
@@ -19,7 +19,7 @@ export interface Affinities {
 
 /**
  * logits = alpha local + (1 - alpha) global, each L2-normalised over the classes where `normalizeScores` says so; the ablations
- * `global` and `local` are one of the two alone.
+ * `global` and `local` are one of the two alone. Autocast does not reach in: scores are small differences, and bf16 has 8 bits.
  *
  * @param cls (B, D) CLS features of unit length
  * @param patches (B, N, D) patch features of unit length
@@ -28,12 +28,13 @@ export interface Affinities {
 export function affinities(cls: Tensor, patches: Tensor, text: Tensor, options: MfdOptions): Affinities {
   const { alpha, topk, branch, normalizeScores } = options;
   const prepared = (score: Tensor) => (normalizeScores ? unitLength(score, CLASSES) : score);
-  return scope(() => {
+  const scored = () => {
     const local = branch === 'global' ? null : prepared(localScore(patches, text, topk));
     const global = branch === 'local' ? null : prepared(globalScore(cls, text));
     const logits = local && global ? ops.add(ops.mul(local, alpha), ops.mul(global, 1 - alpha)) : ((local ?? global) as Tensor);
     return { logits, global, local };
-  });
+  };
+  return scope(() => autocast({ device: cls.device, dtype: null }, scored));
 }
 
 /** (B, C) dot products of CLS features (B, D) and text features (C, D). */

@@ -176,6 +176,13 @@ describe('autocast', () => {
     });
   });
 
+  it('can be left for a block', () => {
+    autocast(bf16, () => {
+      autocast({ device: 'cpu', dtype: null }, () => expect(ops.matmul(a, a).dtype).toBe('float32'));
+      expect(ops.matmul(a, a).dtype).toBe('bfloat16');
+    });
+  });
+
   it('refuses devices and types that it cannot lower to, and leaves things as they were', () => {
     expect(() => autocast({ device: 'cpu', dtype: 'int64' }, () => 0)).toThrow(/float16 or bfloat16, got int64/);
     expect(() => autocast({ device: 'toaster', dtype: 'bfloat16' }, () => 0)).toThrow(/autocast: .*toaster/);
