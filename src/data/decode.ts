@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { decode as decodeBmp } from 'bmp-ts';
 import sharp from 'sharp';
 import { UaferError } from '../errors.js';
 
@@ -8,35 +10,89 @@ export interface Picture {
   height: number;
 }
 
+export interface DecodeOptions {
+  /**
+   * For photos: turned as the EXIF orientation says, in the colours that an embedded profile says. Left out, neither is applied, as in the
+   * original (Pillow's `convert('RGB')`): training and evaluation see the stored rows.
+   */
+  upright?: boolean;
+}
+
 // Pictures are small and many are decoded at once: one thread each, and no cache of libvips' own beside ours.
 sharp.concurrency(1);
 sharp.cache(false);
 
 /**
- * Decodes a picture file to RGB. Grey is repeated, transparency dropped, 16 bits become 8, of an animation the first frame is
- * taken. As in the original (Pillow's `convert('RGB')`) embedded colour profiles and the EXIF orientation are *not* applied:
- * training and evaluation see the stored rows.
+ * Decodes a picture file to RGB: every format of sharp's, and BMP. Grey is repeated, transparency dropped, 16 bits become 8, of an
+ * animation the first frame is taken.
  *
  * @throws UaferError `IMAGE` naming the file when it is missing, empty, cut off or no picture.
  */
-export async function decodePicture(path: string): Promise<Picture> {
+export async function decodePicture(path: string, options: DecodeOptions = {}): Promise<Picture> {
   try {
-    const { data, info } = await sharp(path, { failOn: 'error', ignoreIcc: true })
-      .removeAlpha()
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    return { data: info.channels === 1 ? repeatGrey(data) : data, width: info.width, height: info.height };
+    return await decodeWithSharp(path, options);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UaferError('IMAGE', `${path} cannot be read as a picture: ${reason}`, { cause });
+    // sharp knows no BMP, of which AffectNet has a few.
+    if (isUnsupported(cause)) return decodeBmpOr(cause, () => readFileSync(path), path);
+    throw unreadable(path, cause);
   }
+}
+
+/** As `decodePicture`, of a file's bytes; `name` stands in errors. */
+export async function decodeBytes(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<Picture> {
+  try {
+    return await decodeWithSharp(bytes, options);
+  } catch (cause) {
+    if (isUnsupported(cause)) return decodeBmpOr(cause, () => bytes, name);
+    throw unreadable(name, cause);
+  }
+}
+
+async function decodeWithSharp(source: string | Uint8Array, { upright = false }: DecodeOptions): Promise<Picture> {
+  const image = sharp(source, { failOn: 'error', ignoreIcc: !upright, autoOrient: upright });
+  const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({
+    resolveWithObject: true,
+  });
+  return { data: info.channels === 1 ? repeatGrey(data) : data, width: info.width, height: info.height };
+}
+
+function isUnsupported(cause: unknown): boolean {
+  return cause instanceof Error && /unsupported image format/.test(cause.message);
+}
+
+function decodeBmpOr(notByOthers: unknown, read: () => Uint8Array, name: string): Picture {
+  try {
+    const bytes = read();
+    if (bytes[0] !== 0x42 || bytes[1] !== 0x4d) throw notByOthers; // BM
+    const { data, width, height } = decodeBmp(Buffer.from(bytes), { toRGBA: true });
+    return { data: withoutAlpha(data), width, height };
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+}
+
+function unreadable(name: string, cause: unknown): UaferError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new UaferError('IMAGE', `${name} cannot be read as a picture: ${reason}`, { cause });
 }
 
 function repeatGrey(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);
-  grey.forEach((value, i) => {
-    rgb.fill(value, i * 3, i * 3 + 3);
-  });
+  for (let i = 0, to = 0; i < grey.length; i++, to += 3) {
+    const value = grey[i] as number;
+    rgb[to] = value;
+    rgb[to + 1] = value;
+    rgb[to + 2] = value;
+  }
+  return rgb;
+}
+
+function withoutAlpha(rgba: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    rgb[to] = rgba[from] as number;
+    rgb[to + 1] = rgba[from + 1] as number;
+    rgb[to + 2] = rgba[from + 2] as number;
+  }
   return rgb;
 }

@@ -1,8 +1,8 @@
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodePicture } from '#uafer/data/decode.js';
+import { decodeBytes, decodePicture } from '#uafer/data/decode.js';
 import { temporaryFolder, testPixels } from '../support/pictures.js';
 
 const WIDTH = 6;
@@ -10,6 +10,26 @@ const HEIGHT = 4;
 const rgb = testPixels(WIDTH, HEIGHT, 3);
 const size = { width: WIDTH, height: HEIGHT };
 const source = () => sharp(rgb, { raw: { ...size, channels: 3 } });
+
+/** The picture as a BMP of 24 bits: rows from the bottom, BGR, each filled up to a multiple of 4 bytes. */
+function bmp(): Buffer {
+  const stride = Math.ceil((WIDTH * 3) / 4) * 4;
+  const file = Buffer.alloc(54 + stride * HEIGHT);
+  file.write('BM');
+  file.writeUInt32LE(file.length, 2);
+  file.writeUInt32LE(54, 10);
+  file.writeUInt32LE(40, 14);
+  file.writeInt32LE(WIDTH, 18);
+  file.writeInt32LE(HEIGHT, 22);
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  rgb.forEach((value, i) => {
+    const pixel = Math.floor(i / 3);
+    const row = HEIGHT - 1 - Math.floor(pixel / WIDTH);
+    file[54 + row * stride + (pixel % WIDTH) * 3 + (2 - (i % 3))] = value;
+  });
+  return file;
+}
 
 async function decoded(
   name: string,
@@ -52,6 +72,36 @@ describe('decodePicture', () => {
   it('makes RGB of CMYK', async () => {
     const { data, width } = await decoded('a.jpg', (file) => source().toColourspace('cmyk').jpeg().toFile(file));
     expect([width, data.length]).toEqual([WIDTH, rgb.length]);
+  });
+
+  it('reads BMP, which sharp does not', async () => {
+    const { data } = await decoded('a.bmp', async (file) => writeFileSync(file, bmp()));
+    expect(data).toEqual([...rgb]);
+  });
+
+  it('names a BMP that is cut off', async () => {
+    await expect(decoded('a.bmp', async (file) => writeFileSync(file, bmp().subarray(0, 90)))).rejects.toThrow(
+      /a\.bmp cannot be read as a picture/,
+    );
+  });
+
+  it('turns a photo upright when asked to', async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, 'a.png');
+    await source().withMetadata({ orientation: 6 }).png().toFile(file); // to be seen after a quarter turn to the right
+    const { data, width, height } = await decodePicture(file, { upright: true });
+    expect([width, height]).toEqual([HEIGHT, WIDTH]);
+    const lowerLeft = (HEIGHT - 1) * WIDTH * 3;
+    expect([...data.subarray(0, 3)]).toEqual([...rgb.subarray(lowerLeft, lowerLeft + 3)]);
+  });
+
+  it("reads a file's bytes as it reads the file", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, 'a.jpg');
+    await source().jpeg().toFile(file);
+    expect(await decodeBytes(readFileSync(file), 'a.jpg')).toEqual(await decodePicture(file));
+    expect((await decodeBytes(bmp(), 'a.bmp')).width).toBe(WIDTH);
+    await expect(decodeBytes(Buffer.from('no picture'), 'zip/a.jpg')).rejects.toThrow(/zip\/a\.jpg cannot be read/);
   });
 
   it('does not turn a picture by its EXIF orientation, as the original does not', async () => {
