@@ -6,8 +6,9 @@ import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 import { type TrainConfig, trainConfigSchema } from './config.js';
-import { readConfigFile, type Setting, type Settings, unknownKey } from './configFile.js';
+import { type ConfigFile, readConfigFile, type Setting, type Settings, unknownKey } from './configFile.js';
 import { configFields, optionName } from './fields.js';
+import { ineffectiveSettings } from './ineffective.js';
 import { defaultRunPath, runFolder } from './runFolder.js';
 
 export interface ConfigSources {
@@ -16,7 +17,7 @@ export interface ConfigSources {
   configFile?: string | undefined;
   /** Values by dotted path, e.g. `{ 'model.alpha': 0.3 }`. */
   options?: Readonly<Record<string, unknown>>;
-  /** Told, in a sentence, what was chosen because nothing was said. */
+  /** Told, in a sentence, what was chosen because nothing was said, and what was said and changes nothing. */
   onNote?: (note: string) => void;
 }
 
@@ -28,13 +29,19 @@ export function resolveConfig(sources: ConfigSources): TrainConfig {
   const file: Settings = sources.configFile === undefined ? new Map() : repeatable(sources.configFile);
   const options = optionSettings(sources.options ?? {});
   const recipe = sources.recipe ?? String(file.get('recipe')?.value ?? 'released');
-  const base = readConfigFile(recipePath(recipe));
+  // A run's own configuration says everything: the recipe that it was started with may be gone by now.
+  const complete = sources.recipe === undefined && trainConfigSchema.safeParse(nested(file)).success;
+  const base: ConfigFile = complete ? { settings: new Map(), datasets: new Map() } : readConfigFile(recipePath(recipe));
   const dataset = [options, file, base.settings]
     .map((layer) => layer.get('dataset')?.value)
     .find((value) => value !== undefined);
   const settings = new Map([...base.settings, ...(base.datasets.get(String(dataset)) ?? []), ...file, ...options]);
   settings.set('recipe', { value: recipe, where: '--recipe' });
   const config = validate(settings);
+  for (const { path, why } of ineffectiveSettings(config)) {
+    const made = options.get(path) ?? file.get(path);
+    if (made) sources.onNote?.(`${made.where} has no effect here: ${why}.`);
+  }
   const clipPath = config.clipPath || defaultClip(config, sources.onNote);
   const { extraPath } = config.data;
   return {

@@ -78,6 +78,13 @@ test('a data set and a device that are not there are named', async () => {
   });
 });
 
+test('freezing everything is refused before anything is written', async () => {
+  const { code, stderr } = await uafer(train('--fix-layer', '99'), { cwd: folder });
+  expect(stderr).toMatch(/--fix-layer 99 freezes everything: layer ids go from 0 to \d+ with these CLIP weights/);
+  expect(code).toBe(2);
+  expect(existsSync(join(folder, 'run'))).toBe(false);
+});
+
 /** Runs the command and sends it Ctrl-C after some steps. */
 function interrupted(args: readonly string[]): Promise<{ code: number | null; stderr: string }> {
   return new Promise((resolve) => {

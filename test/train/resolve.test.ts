@@ -135,3 +135,40 @@ test('a file, a recipe and an option that do not exist are named', () => {
   expect(message({ recipe: 'relaesed' })).toMatch(/no recipe "relaesed"\. Did you mean "released"\?/);
   expect(message({ options: { 'model.alhpa': 1 } })).toContain('Did you mean "model.alpha"?');
 });
+
+test('what changes nothing beside other settings is told, where it was made, and only then', () => {
+  const notes = (options: Record<string, unknown>, configFile?: string) => {
+    const told: string[] = [];
+    resolveConfig({ configFile, options: { ...paths, ...options }, onNote: (note) => told.push(note) });
+    return told;
+  };
+  expect(notes({})).toEqual([]);
+  expect(notes({ 'loss.withAvu': true, 'loss.edlType': 'log' })).toEqual([]);
+  expect(notes({ 'loss.withAvu': true })).toEqual([
+    '--with-avu has no effect here: AvU belongs to log and digamma, and the loss is mse.',
+  ]);
+  expect(notes({ 'loss.withAvu': true, 'loss.edlType': 'log', 'loss.withKl': true })).toEqual([
+    '--with-avu has no effect here: beside KL, AvU is left out.',
+  ]);
+  expect(notes({ 'loss.withKl': false, 'loss.edlType': 'cross_entropy' })).toEqual([
+    '--with-kl has no effect here: cross_entropy always has KL.',
+  ]);
+  expect(notes({ 'model.branch': 'global', 'model.topk': 4 })).toEqual([
+    '--topk has no effect here: only the global scores are used.',
+  ]);
+  expect(notes({ 'data.votes': 'distribution', dataset: 'ferplus' })[0]).toMatch(/^--votes has no effect here: .*label alone/);
+  const file = yaml('loss:\n  lossFunction: ce\n  annealing: exp\n');
+  expect(notes({}, file)).toEqual([
+    `${file}:3: loss.annealing has no effect here: only the evidential loss has it, and the loss is ce.`,
+  ]);
+});
+
+test("a run's configuration stands without the recipe file that it was started with", () => {
+  const recipe = yaml(stringify({ ...resolveConfig({ options: paths }), recipe: undefined }));
+  const started = resolveConfig({ recipe, options: paths });
+  const run = join(folder, 'run.yaml');
+  writeFileSync(run, stringify(started));
+  rmSync(recipe);
+  expect(resolveConfig({ configFile: run })).toEqual(started);
+  expect(message({ configFile: run, recipe })).toMatch(/Cannot read the configuration/);
+});
