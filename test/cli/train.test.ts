@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { main, uafer } from './run.js';
@@ -79,7 +80,9 @@ test('a data set and a device that are not there are named', async () => {
 });
 
 test('freezing everything is refused before anything is written', async () => {
-  const { code, stderr } = await uafer(train('--fix-layer', '99'), { cwd: folder });
+  const faces = fileURLToPath(new URL('../../examples/faces', import.meta.url));
+  const args = ['train', '--recipe', 'quickstart', '--data-path', faces, '--fix-layer', '99', '--out', 'run'];
+  const { code, stderr } = await uafer(args, { cwd: folder });
   expect(stderr).toMatch(/--fix-layer 99 freezes everything: layer ids go from 0 to \d+ with these CLIP weights/);
   expect(code).toBe(2);
   expect(existsSync(join(folder, 'run'))).toBe(false);
