@@ -16,14 +16,18 @@ export interface AlignOptions {
   margin: number;
 }
 
-/** Where landmarks of an aligned face stand, in shares of its side. */
+/**
+ * Where landmarks of an aligned face stand, in shares of its side: their means, made symmetric, over what MTCNN found in FER2013's pictures
+ * and in the open faces that the shipped weights learned from (170 and 184 pictures; the two sets differ by 0.03 at most). That is
+ * somewhat closer than ArcFace's template (Deng et al. 2019), whose eyes stand 0.315 apart.
+ */
 export const TEMPLATE: Landmarks = {
-  leftEye: { x: 0.35, y: 0.42 },
-  rightEye: { x: 0.65, y: 0.42 },
-  nose: { x: 0.5, y: 0.59 },
-  mouthLeft: { x: 0.375, y: 0.75 },
-  mouthRight: { x: 0.625, y: 0.75 },
-  mouth: { x: 0.5, y: 0.75 },
+  leftEye: { x: 0.31, y: 0.4 },
+  rightEye: { x: 0.69, y: 0.4 },
+  nose: { x: 0.5, y: 0.625 },
+  mouthLeft: { x: 0.345, y: 0.82 },
+  mouthRight: { x: 0.655, y: 0.82 },
+  mouth: { x: 0.5, y: 0.82 },
 };
 
 /** The aligned picture of a face; null when that cannot be made: no two different landmarks, or a box outside of the photo. */
