@@ -1,11 +1,12 @@
-/** Detectors in Node.js: the core in `mtcnn.ts` on `onnxruntime-node`, with the networks that this package ships. */
+/** Detectors in Node.js: `mtcnn.ts` on `onnxruntime-node`, with the networks that this package ships. */
 import { readFile } from 'node:fs/promises';
 import * as onnxRuntime from 'onnxruntime-node';
 import { packagePath } from '../paths.js';
 import { createMtcnn, type MtcnnOptions } from './mtcnn.js';
 import { loadNetwork, type Network } from './network.js';
-import type { Detector, DetectorName } from './types.js';
+import type { Detector } from './types.js';
 
+/** What can be chosen of each detector. */
 export interface DetectorOptions {
   mtcnn: MtcnnOptions;
 }
@@ -15,18 +16,34 @@ export interface RuntimeOptions {
   threads?: number;
 }
 
-/** Loads a detector by name; what `options` leave out has its default. Close it to free its networks. */
-export async function createDetector(
-  name: DetectorName,
-  options: Partial<MtcnnOptions> & RuntimeOptions = {},
+/** Options for a detector; what is left out has its default. */
+export type DetectorSettings<Name extends keyof DetectorOptions> = Partial<DetectorOptions[Name]> & RuntimeOptions;
+
+type Makers = { [Name in keyof DetectorOptions]: (settings: DetectorSettings<Name>) => Promise<Detector> };
+
+const MAKERS: Makers = {
+  async mtcnn({ threads, ...options }) {
+    const [proposal, refinement, output] = await Promise.all([
+      shippedNetwork('mtcnn-pnet', threads),
+      shippedNetwork('mtcnn-rnet', threads),
+      shippedNetwork('mtcnn-onet', threads),
+    ]);
+    return createMtcnn({ proposal, refinement, output }, options);
+  },
+};
+
+/**
+ * Loads a detector by name. Close it to free its networks.
+ *
+ * @throws UaferError `USAGE` for an option out of its range.
+ */
+export function createDetector<Name extends keyof DetectorOptions>(
+  name: Name,
+  settings: DetectorSettings<Name> = {},
 ): Promise<Detector> {
-  const { threads = 1, ...own } = options;
-  const network = (file: string) => shippedNetwork(file, threads);
-  if (name !== 'mtcnn') throw new Error('not yet');
-  const [proposal, refinement, output] = await Promise.all(['mtcnn-pnet', 'mtcnn-rnet', 'mtcnn-onet'].map(network));
-  return createMtcnn({ proposal, refinement, output } as never, own);
+  return MAKERS[name](settings);
 }
 
-async function shippedNetwork(name: string, threads: number): Promise<Network> {
+async function shippedNetwork(name: string, threads = 1): Promise<Network> {
   return loadNetwork(onnxRuntime, await readFile(packagePath('models', `${name}.onnx`)), threads);
 }
