@@ -8,6 +8,7 @@ import { addDoctor } from './doctor.js';
 import { addDownload } from './download.js';
 import { addEngine } from './engine.js';
 import { addEval } from './eval.js';
+import { addPrepare } from './prepare.js';
 import { addTrain } from './train.js';
 
 const USAGE_EXIT_CODE = 2;
@@ -23,7 +24,7 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const add of [addTrain, addEval, addDownload, addEngine, addDoctor]) add(uafer);
+  for (const add of [addTrain, addEval, addPrepare, addDownload, addEngine, addDoctor]) add(uafer);
   return uafer;
 }
 

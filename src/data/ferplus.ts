@@ -20,11 +20,13 @@ export interface FerplusOptions {
   test: FerplusTest;
 }
 
-const HEADER = 'Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF';
-const VOTE_COLUMNS = HEADER.split(',').length - 2;
+/** The first line of `fer2013new.csv`. */
+export const FERPLUS_HEADER = 'Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF';
+const VOTE_COLUMNS = FERPLUS_HEADER.split(',').length - 2;
 const USAGES = ['Training', 'PublicTest', 'PrivateTest'] as const;
 type Usage = (typeof USAGES)[number];
-const FOLDERS: Record<Usage, string> = {
+/** Where the pictures of FER2013's parts lie. */
+export const FERPLUS_FOLDERS: Record<Usage, string> = {
   Training: 'FER2013Train',
   PublicTest: 'FER2013Valid',
   PrivateTest: 'FER2013Test',
@@ -73,8 +75,8 @@ export function loadFerplus({ dataPath, votes, test }: FerplusOptions): Dataset 
 /** A picture that stands twice with the same votes is read once. */
 function readRows(file: string, problems: Problems): Row[] {
   const [header, ...lines] = readLines(file);
-  if (header?.trim() !== HEADER)
-    throw new UaferError('DATA', `${file}:1: expected the header "${HEADER}", found "${header ?? ''}"`);
+  if (header?.trim() !== FERPLUS_HEADER)
+    throw new UaferError('DATA', `${file}:1: expected the header "${FERPLUS_HEADER}", found "${header ?? ''}"`);
   const rows = new Map<string, Row>();
   lines.forEach((text, i) => {
     const row = parseRow(text, i + 2);
@@ -113,7 +115,9 @@ function toSamples({ usage, name, votes }: Row, rule: VoteRule, root: string): S
   if (rule === 'majority' && most * 2 <= total) return [];
   const expressions = kept.slice(0, FERPLUS_CLASSES.length);
   const share = sum(expressions);
-  return [{ file: name, path: join(root, FOLDERS[usage], name), label, votes: expressions.map((vote) => vote / share) }];
+  return [
+    { file: name, path: join(root, FERPLUS_FOLDERS[usage], name), label, votes: expressions.map((vote) => vote / share) },
+  ];
 }
 
 function reportMissing(samples: readonly Sample[], problems: Problems): void {

@@ -1,3 +1,4 @@
+import { textTable } from '../textTable.js';
 import type { Metrics } from './metrics.js';
 
 /** Metrics as plain text for a terminal: the figures, a table of the classes, the confusion matrix. Ends without a line break. */
@@ -37,16 +38,6 @@ export function classRows({ perClass }: Metrics): string[][] {
 function confusionRows({ perClass, confusion }: Metrics): string[][] {
   const names = perClass.map(({ name }) => name);
   return [['true \\ predicted', ...names], ...confusion.map((row, c) => [names[c] as string, ...row.map(String)])];
-}
-
-/** The first column to the left, the others to the right. */
-function textTable(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const cell = (text: string, column: number) => {
-    const width = widths[column] as number;
-    return column === 0 ? text.padEnd(width) : text.padStart(width);
-  };
-  return rows.map((row) => row.map(cell).join('  ')).join('\n');
 }
 
 /** `0.1234` as `12.34%`; `-` for what is undefined. */

@@ -1,0 +1,270 @@
+/** From a plan to a data set on the disk. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import sharp from 'sharp';
+import { centreCrop } from '../align/align.js';
+import { decodeBytes, type Picture } from '../data/decode.js';
+import { createDirectoryIndex } from '../data/directories.js';
+import { UaferError } from '../errors.js';
+import { writeFileAtomically } from '../files.js';
+import type { FaceAligner } from './align.js';
+import { type Journal, type JournalEntry, openJournal } from './journal.js';
+import type { PartCounts } from './layout.js';
+import type { LeftOut, Plan, PlannedPicture } from './plan.js';
+
+/** What becomes of a picture in which no face is found, as for `uafer align`. */
+export type NoFace = 'skip' | 'centre' | 'copy';
+
+export interface WriteOptions {
+  raw: string;
+  out: string;
+  /** Null takes the pictures as they are. */
+  aligner: FaceAligner | null;
+  noFace: NoFace;
+  /** Side of the pictures that are cut from the middle, in pixels. */
+  size: number;
+  /** Further options that decide what the data set is. */
+  settings: Readonly<Record<string, unknown>>;
+  /** Pictures under way at once. */
+  workers: number;
+  /** Whether more than 1% of pictures that cannot be read are left out, instead of stopping. */
+  allowUnreadable: boolean;
+  signal: AbortSignal;
+  onProgress(done: number, total: number): void;
+}
+
+export interface Written {
+  counts: PartCounts;
+  /** What the plan left out, and then the pictures that were. */
+  leftOut: readonly LeftOut[];
+  /** Pictures that this run made; the others were there. */
+  made: number;
+  /** Pictures that stand as they are, or as their middle, for want of a face. */
+  withoutFace: number;
+}
+
+const JPEG_QUALITY = 95;
+const UNREADABLE_SHARE = 0.01;
+const UNFINISHED = 'unfinished';
+
+interface Manifest {
+  set: string;
+  settings: Record<string, unknown>;
+  finished: boolean;
+}
+
+/**
+ * Makes the pictures and lists of a plan in `out`. While it is under way everything lies in `out/unfinished`, so that nothing takes a
+ * part for the whole; `pictures.jsonl` says what has been done, so that the same call goes on after an interruption, and makes anew
+ * only what has changed in the raw files. `left-out.txt` says what isn't there, and why.
+ *
+ * @throws UaferError `USAGE` when `out` lies in `raw` or holds something else, `DATA` when more than 1% of the pictures cannot be
+ *   read, or the loader refuses the result, `INTERRUPTED` after the signal
+ */
+export async function writePlan(plan: Plan, options: WriteOptions): Promise<Written> {
+  const { out, signal } = options;
+  refuseInside(options.raw, out);
+  refuseSharedPaths(plan.pictures);
+  const manifest = openManifest(plan, options);
+  const journal = openJournal(out);
+  const fingerprints = new Map(plan.pictures.map((picture) => [picture.path, fingerprintOf(picture)]));
+  const todo = unmade(plan, journal, fingerprints, out);
+  const changed = todo.length > 0 || journal.entries.size !== plan.pictures.length;
+  if (changed || !manifest.finished) {
+    reopen(plan, out, manifest);
+    await makeAll(plan, todo, fingerprints, journal, options);
+    if (signal.aborted) {
+      const done = plan.pictures.length - unmade(plan, journal, fingerprints, out).length;
+      throw new UaferError(
+        'INTERRUPTED',
+        `Stopped after ${done} of ${plan.pictures.length} pictures; the same command goes on from there.`,
+      );
+    }
+  }
+  const dropped = droppedPictures(plan, journal);
+  refuseTooMany(dropped, plan, options);
+  const leftOut = [...plan.leftOut, ...dropped.map(({ where, why }) => ({ where, why }))];
+  if (changed || !manifest.finished) finish(plan, journal, leftOut, out, manifest);
+  return {
+    counts: plan.layout.count(out),
+    leftOut,
+    made: todo.length,
+    withoutFace: [...journal.entries.values()].filter(({ outcome, why }) => outcome !== 'skipped' && why === NO_FACE).length,
+  };
+}
+
+const NO_FACE = 'no face was found';
+
+/** Nothing is ever written into the raw download. */
+function refuseInside(raw: string, out: string): void {
+  const fromRaw = relative(realpathSync(raw), realpathOf(resolve(out)));
+  if (fromRaw === '' || !(fromRaw === '..' || fromRaw.startsWith(`..${sep}`) || resolve(fromRaw) === fromRaw))
+    throw new UaferError('USAGE', `${out} lies in ${raw}, which stays as it is: choose another folder for the data set`);
+}
+
+/** The real path of what may not be there yet. */
+function realpathOf(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  const parent = dirname(path);
+  return parent === path ? path : join(realpathOf(parent), relative(parent, path));
+}
+
+function refuseSharedPaths(pictures: readonly PlannedPicture[]): void {
+  const seen = new Map<string, string>();
+  for (const { path, source } of pictures) {
+    const earlier = seen.get(path);
+    if (earlier !== undefined)
+      throw new UaferError('DATA', `${earlier} and ${source.where} would both become ${path}: rename one`);
+    seen.set(path, source.where);
+  }
+}
+
+function openManifest(plan: Plan, { out, aligner, noFace, size, settings }: WriteOptions): Manifest {
+  const file = join(out, 'prepare.json');
+  const align = aligner ? { ...aligner.settings, noFace, size } : 'none';
+  const wanted: Manifest = { set: plan.set, settings: { ...settings, align }, finished: false };
+  if (existsSync(file)) {
+    const { finished, ...there } = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
+    const { finished: _, ...asked } = wanted;
+    if (isDeepStrictEqual(there, JSON.parse(JSON.stringify(asked)))) return { ...wanted, finished };
+    throw new UaferError(
+      'USAGE',
+      `${out} holds a data set that was prepared otherwise: ${JSON.stringify(there)}, not ${JSON.stringify(asked)}. ` +
+        'Choose another folder, or delete it',
+    );
+  }
+  if (existsSync(out) && readdirSync(out).length > 0)
+    throw new UaferError('USAGE', `${out} holds files that are not from \`uafer prepare\`: choose a new or an empty folder`);
+  writeFileAtomically(file, `${JSON.stringify(wanted, null, 2)}\n`);
+  return wanted;
+}
+
+function fingerprintOf({ source, face }: PlannedPicture): string {
+  return face === undefined ? source.fingerprint() : `${source.fingerprint()} ${JSON.stringify(face)}`;
+}
+
+/** The pictures that no earlier run has made, or that have changed since. */
+function unmade(plan: Plan, journal: Journal, fingerprints: ReadonlyMap<string, string>, out: string): PlannedPicture[] {
+  const directories = createDirectoryIndex();
+  return plan.pictures.filter(({ path }) => {
+    const entry = journal.entries.get(path);
+    if (entry === undefined || entry.outcome === 'unreadable' || entry.from !== fingerprints.get(path)) return true;
+    const isThere = directories.has(join(out, UNFINISHED, path)) || directories.has(join(out, path));
+    return entry.outcome !== 'skipped' && !isThere;
+  });
+}
+
+/** Takes a finished data set back to where it is worked on. */
+function reopen({ layout }: Plan, out: string, manifest: Manifest): void {
+  writeManifest(out, { ...manifest, finished: false });
+  mkdirSync(join(out, UNFINISHED), { recursive: true });
+  for (const top of layout.tops) {
+    if (existsSync(join(out, top))) renameSync(join(out, top), join(out, UNFINISHED, top));
+  }
+}
+
+function writeManifest(out: string, manifest: Manifest): void {
+  writeFileAtomically(join(out, 'prepare.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+async function makeAll(
+  plan: Plan,
+  todo: readonly PlannedPicture[],
+  fingerprints: ReadonlyMap<string, string>,
+  journal: Journal,
+  options: WriteOptions,
+): Promise<void> {
+  const { signal, workers, onProgress } = options;
+  const total = plan.pictures.length;
+  const stage = join(options.out, UNFINISHED);
+  let next = 0;
+  let done = total - todo.length;
+  let failed = false;
+  const work = async () => {
+    while (!signal.aborted && !failed && next < todo.length) {
+      const picture = todo[next++] as PlannedPicture;
+      const { path } = picture;
+      try {
+        const { bytes, ...result } = await make(picture, options);
+        if (bytes) writeFileAtomically(join(stage, path), bytes);
+        else rmSync(join(stage, path), { force: true });
+        journal.add({ path, ...result, from: fingerprints.get(path) as string });
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+      onProgress(++done, total);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, work));
+}
+
+type Made = Pick<JournalEntry, 'outcome' | 'why'> & { bytes?: Uint8Array };
+
+async function make(picture: PlannedPicture, { aligner, noFace, size }: WriteOptions): Promise<Made> {
+  const { source, face = {}, path } = picture;
+  let bytes: Uint8Array;
+  let decoded: Picture;
+  try {
+    bytes = await source.read();
+    // Owners' boxes and points are those of the stored rows; a photo that is only looked at is turned upright.
+    decoded = await decodeBytes(bytes, source.where, { upright: aligner !== null && picture.face === undefined });
+  } catch (error) {
+    if (!(error instanceof UaferError && error.code === 'IMAGE')) throw error;
+    return { outcome: 'unreadable', why: error.message };
+  }
+  if (aligner === null) return { outcome: 'copied', bytes };
+  const aligned = await aligner.align(decoded, face);
+  if (aligned) return { outcome: 'aligned', bytes: await encode(aligned, path) };
+  if (noFace === 'skip') return { outcome: 'skipped', why: NO_FACE };
+  if (noFace === 'copy') return { outcome: 'copied', why: NO_FACE, bytes: await encode(decoded, path) };
+  return { outcome: 'centred', why: NO_FACE, bytes: await encode(centreCrop(decoded, size), path) };
+}
+
+function encode({ data, width, height }: Picture, path: string): Promise<Uint8Array> {
+  const image = sharp(data, { raw: { width, height, channels: 3 } });
+  return (isPng(path) ? image.png() : image.jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })).toBuffer();
+}
+
+const isPng = (path: string): boolean => /\.png$/i.test(path);
+
+interface Dropped extends LeftOut {
+  unreadable: boolean;
+}
+
+function droppedPictures(plan: Plan, journal: Journal): Dropped[] {
+  return plan.pictures.flatMap(({ path, source }): Dropped[] => {
+    const { outcome, why = '' } = journal.entries.get(path) as JournalEntry;
+    if (outcome === 'skipped') return [{ where: source.where, why, unreadable: false }];
+    return outcome === 'unreadable' ? [{ where: why, why: 'it cannot be read', unreadable: true }] : [];
+  });
+}
+
+function refuseTooMany(dropped: readonly Dropped[], plan: Plan, { allowUnreadable, out }: WriteOptions): void {
+  const unreadable = dropped.filter((one) => one.unreadable);
+  if (allowUnreadable || unreadable.length <= plan.pictures.length * UNREADABLE_SHARE) return;
+  const shown = unreadable.slice(0, 8).map(({ where }) => `\n  ${where}`);
+  throw new UaferError(
+    'DATA',
+    `${unreadable.length} of ${plan.pictures.length} pictures cannot be read, more than 1%: mend the download and run the same command ` +
+      `again, or leave them out with --allow-unreadable. ${out} is kept.${shown.join('')}`,
+  );
+}
+
+function finish(plan: Plan, journal: Journal, leftOut: readonly LeftOut[], out: string, manifest: Manifest): void {
+  const stage = join(out, UNFINISHED);
+  const planned = new Set(plan.pictures.map(({ path }) => path));
+  for (const path of journal.entries.keys()) if (!planned.has(path)) rmSync(join(stage, path), { force: true });
+  journal.rewrite([...planned]);
+  writeFileAtomically(join(out, 'left-out.txt'), leftOut.map(({ where, why }) => `${where}\t${why}\n`).join(''));
+  const kept = plan.pictures.filter(({ path }) => !isDropped(journal.entries.get(path) as JournalEntry));
+  for (const [path, text] of Object.entries(plan.layout.lists(kept))) writeFileAtomically(join(stage, path), text);
+  for (const top of plan.layout.tops) {
+    if (existsSync(join(stage, top))) renameSync(join(stage, top), join(out, top));
+  }
+  rmSync(stage, { recursive: true });
+  writeManifest(out, { ...manifest, finished: true });
+}
+
+const isDropped = ({ outcome }: JournalEntry): boolean => outcome === 'skipped' || outcome === 'unreadable';
