@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
+import { addAlign } from './align.js';
 import { normaliseArguments } from './arguments.js';
 import { addDoctor } from './doctor.js';
 import { addDownload } from './download.js';
@@ -24,7 +25,7 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const add of [addTrain, addEval, addPrepare, addDownload, addEngine, addDoctor]) add(uafer);
+  for (const add of [addTrain, addEval, addAlign, addPrepare, addDownload, addEngine, addDoctor]) add(uafer);
   return uafer;
 }
 

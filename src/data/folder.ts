@@ -5,7 +5,18 @@ import { UaferError } from '../errors.js';
 import { collectProblems, type Problems } from './problems.js';
 import type { Dataset, Sample } from './types.js';
 
-const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
+/** Endings of picture files, in lower case. */
+export const PICTURE_ENDINGS: ReadonlySet<string> = new Set([
+  '.jpg',
+  '.jpeg',
+  '.png',
+  '.webp',
+  '.gif',
+  '.tif',
+  '.tiff',
+  '.avif',
+  '.bmp',
+]);
 const TEST_SHARE = 0.2;
 
 /**
@@ -60,7 +71,8 @@ function readClasses(root: string, part: string, problems: Problems): ClassFolde
     if (files.length === 0) problems.add(`${join(root, part, name)} holds no picture`);
     return files.sort().map((file) => {
       const path = join(root, part, name, file);
-      if (!PICTURES.has(extname(file).toLowerCase())) problems.add(`${path} is no picture (${[...PICTURES].join(' ')})`);
+      if (!PICTURE_ENDINGS.has(extname(file).toLowerCase()))
+        problems.add(`${path} is no picture (${[...PICTURE_ENDINGS].join(' ')})`);
       return { file: [part, name, file].filter((step) => step !== '').join('/'), path, label };
     });
   });

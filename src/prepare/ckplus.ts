@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { fiveOf68, parsePointLines } from '../align/landmarks.js';
 import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
 import { chooseFrames, type LaboratoryLayout, type LaboratoryPicture, placeByPeople } from './laboratory.js';
-import { fiveOf68, parsePointLines } from './landmarks.js';
 import { type Alignment, compareWithPublished, type Expression, type FaceHint, type LeftOut, type Plan } from './plan.js';
 import { requireStore, type Store } from './store.js';
 

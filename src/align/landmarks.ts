@@ -1,5 +1,10 @@
 /** Landmark files of the owners, as the five points that alignment takes. */
-import type { Landmarks, Point } from '../align/types.js';
+import { readFileSync } from 'node:fs';
+import { UaferError } from '../errors.js';
+import type { Face, Landmarks, Point } from './types.js';
+
+/** Eyes, nose, corners of the mouth. */
+const POINTS = 5;
 
 /** Eyes, nose and corners of the mouth, in this order (as RAF-DB's manual annotation lists them). */
 export function fivePoints(points: readonly Point[]): Landmarks {
@@ -45,4 +50,19 @@ const toNumber = (text: string): number => (text === '' ? Number.NaN : Number(te
 function middle(points: readonly Point[]): Point {
   const sum = points.reduce((total, { x, y }) => ({ x: total.x + x, y: total.y + y }), { x: 0, y: 0 });
   return { x: sum.x / points.length, y: sum.y / points.length };
+}
+
+/**
+ * A face of which somebody else found the five points: a text file whose first five lines are `x y` of the eyes, the nose and the corners of
+ * the mouth, as RAF-DB's `train_00001_manu_attri.txt`. Its box is the one around the points.
+ *
+ * @throws UaferError `DATA` naming file and line
+ */
+export function readLandmarkFile(path: string): Face {
+  const points = parsePointLines(readFileSync(path, 'utf8'), POINTS);
+  if (typeof points === 'string') throw new UaferError('DATA', `${path}:${points}`);
+  const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  const box = { left, top, width: Math.max(...xs) - left, height: Math.max(...ys) - top };
+  return { box, landmarks: fivePoints(points), score: 1 };
 }

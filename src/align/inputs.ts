@@ -1,0 +1,117 @@
+/** From what a person names (files, folders, lists) to the pictures to align. */
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { PICTURE_ENDINGS } from '../data/folder.js';
+import { readLines } from '../data/lists.js';
+import { collectProblems, type Problems } from '../data/problems.js';
+import { UaferError } from '../errors.js';
+import type { AlignJob } from './job.js';
+
+/** Files that are lists of pictures, a path a line, relative to the list. */
+const LISTS = new Set(['.txt', '.lst', '.list']);
+
+/**
+ * The pictures of `inputs`, sorted by name: a folder's keep their places below it, a list's their paths, and a file its name. What else
+ * lies in a folder is left alone.
+ *
+ * @throws UaferError `USAGE` for an input that is not there, an output inside of an input, and names that stand twice; `DATA` with the
+ *   lines of a list whose pictures are not there.
+ */
+export function findPictures(inputs: readonly string[], out: string): AlignJob[] {
+  const problems = collectProblems();
+  const jobs = inputs.flatMap((input) => picturesOf(input, out, problems));
+  problems.check('The pictures cannot be aligned');
+  const seen = new Map<string, string>();
+  for (const { file, path } of jobs) {
+    const earlier = seen.get(file);
+    if (earlier !== undefined) {
+      throw new UaferError('USAGE', `${earlier} and ${path} would both become ${file}: align them into folders of their own.`);
+    }
+    seen.set(file, path);
+  }
+  if (jobs.length === 0) throw new UaferError('USAGE', `There is no picture in ${inputs.join(', ')}.`);
+  return jobs.sort((a, b) => (a.file < b.file ? -1 : 1));
+}
+
+function picturesOf(input: string, out: string, problems: Problems): AlignJob[] {
+  if (!existsSync(input))
+    throw new UaferError('USAGE', `${input} does not exist: expected a picture, a folder or a list of pictures.`);
+  if (statSync(input).isDirectory()) {
+    refuseInside(input, out);
+    return picturesBelow(input, '').map((file) => ({ path: join(input, file), file }));
+  }
+  if (LISTS.has(extname(input).toLowerCase())) return listedPictures(input, out, problems);
+  refuseOverwriting(input, out);
+  return [{ path: input, file: basename(input) }];
+}
+
+function picturesBelow(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    if (entry.name.startsWith('.')) return [];
+    if (entry.isDirectory()) return picturesBelow(root, name);
+    return PICTURE_ENDINGS.has(extname(entry.name).toLowerCase()) ? [name] : [];
+  });
+}
+
+function listedPictures(list: string, out: string, problems: Problems): AlignJob[] {
+  return readLines(list).flatMap((text, i) => {
+    const name = text.trim();
+    if (name === '') return [];
+    const path = resolve(dirname(list), name);
+    if (!existsSync(path)) {
+      problems.add(`${list}:${i + 1}: there is no picture ${path}`);
+      return [];
+    }
+    refuseOverwriting(path, out);
+    const outside = isAbsolute(name) || name.split(/[\\/]/).includes('..');
+    return [{ path, file: outside ? basename(path) : name.replaceAll('\\', '/').replace(/^\.\//, '') }];
+  });
+}
+
+/** Nothing is ever written into an input; and the aligned pictures would be taken for photos the next time. */
+function refuseInside(folder: string, out: string): void {
+  const way = relative(realpathSync(folder), realPath(out));
+  if (way === '' || !(way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))) {
+    throw new UaferError(
+      'USAGE',
+      `${out} lies in ${folder}, which stays as it is: choose another folder for the aligned pictures.`,
+    );
+  }
+}
+
+function refuseOverwriting(picture: string, out: string): void {
+  if (dirname(realpathSync(picture)) !== realPath(out)) return;
+  throw new UaferError('USAGE', `${out} holds the photo ${basename(picture)}: choose another folder for the aligned pictures.`);
+}
+
+/** The real path of what may not be there yet. */
+function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  const parent = dirname(resolve(path));
+  return join(realPath(parent), basename(resolve(path)));
+}
+
+/**
+ * Gives each picture the landmark file of its name in `folder`: `<name>.txt`, or with RAF-DB's endings `_manu_attri.txt` and
+ * `_auto_attri.txt`.
+ *
+ * @throws UaferError `DATA` with the pictures that have none.
+ */
+export function withLandmarks(jobs: readonly AlignJob[], folder: string): AlignJob[] {
+  if (!existsSync(folder)) throw new UaferError('USAGE', `--landmarks: ${folder} does not exist.`);
+  const problems = collectProblems();
+  const found = jobs.map((job) => {
+    const stem = job.file.slice(0, job.file.length - extname(job.file).length);
+    const candidates = ['_manu_attri.txt', '_auto_attri.txt', '.txt'].flatMap((ending) => [
+      join(folder, `${stem}${ending}`),
+      join(folder, `${basename(stem)}${ending}`),
+    ]);
+    const landmarks = candidates.find((path) => existsSync(path));
+    if (landmarks === undefined)
+      problems.add(`${job.path}: there is no ${candidates[0]}, ${basename(stem)}_auto_attri.txt or ${basename(stem)}.txt`);
+    return landmarks === undefined ? job : { ...job, landmarks };
+  });
+  problems.check(`--landmarks ${folder}`);
+  return found;
+}

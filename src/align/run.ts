@@ -1,0 +1,155 @@
+/** Aligning many pictures: in threads, with a record of what was done that a later run goes on from. */
+import { createHash } from 'node:crypto';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Piscina } from 'piscina';
+import { UaferError } from '../errors.js';
+import { writeFileAtomically } from '../files.js';
+import { type AlignJob, type AlignSettings, type PictureRecord, writtenFiles } from './job.js';
+import type { Answer, WorkerData } from './worker.js';
+
+/** A line of `faces.jsonl`: the record, and a hash of the photo's size and time and of all settings. */
+export type LoggedRecord = PictureRecord & { made: string };
+
+export interface AlignRun {
+  out: string;
+  settings: AlignSettings;
+  /** Threads; each works on one picture at a time. */
+  workers: number;
+  signal?: AbortSignal;
+  onProgress?(done: number, total: number): void;
+}
+
+export interface AlignResult {
+  /** One a picture, in the order of the jobs; fewer when the run was stopped. */
+  records: LoggedRecord[];
+  /** Pictures that were there from an earlier run. */
+  kept: number;
+  stopped: boolean;
+}
+
+const LOG = 'faces.jsonl';
+const LEFT_OUT = 'left-out.txt';
+
+/**
+ * Aligns pictures into `out`, whatever number of threads to the same bytes, and writes `faces.jsonl` (a `LoggedRecord` a picture) and
+ * `left-out.txt` (pictures without a face, and those that cannot be read, with the reason). What an earlier run made with the same
+ * settings of the same photos stays. A run that was stopped or killed is gone on with by the same call.
+ *
+ * @throws UaferError `IO` when a file cannot be written: what was done by then stays.
+ */
+export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): Promise<AlignResult> {
+  const { out, settings, signal, onProgress = () => {} } = run;
+  mkdirSync(out, { recursive: true });
+  const log = openLog(out);
+  const hashes = new Map(jobs.map((job) => [job.file, hashOf(job, settings)]));
+  const todo = jobs.filter(({ file }) => !isMade(log.get(file), hashes.get(file) as string, out));
+  const kept = jobs.length - todo.length;
+  let done = kept;
+  const receive = (record: PictureRecord) => {
+    const logged = { ...record, made: hashes.get(record.file) as string };
+    log.set(record.file, logged);
+    appendFileSync(join(out, LOG), toLine(logged));
+    onProgress(++done, jobs.length);
+  };
+  onProgress(done, jobs.length);
+  try {
+    if (todo.length > 0) await inThreads(todo, run, receive);
+  } finally {
+    writeResults(out, log);
+  }
+  const records = jobs.flatMap(({ file }) => {
+    const record = log.get(file);
+    return record?.made === hashes.get(file) ? [record as LoggedRecord] : [];
+  });
+  return { records, kept, stopped: signal?.aborted ?? false };
+}
+
+/** Why a picture was not aligned; null when it was. */
+export function reasonLeftOut(record: PictureRecord): string | null {
+  if ('error' in record) return record.error;
+  if (!record.noFace) return null;
+  const found = record.faces.length === 0 ? 'no face was found' : 'the face cannot be aligned';
+  const done = { skip: '', centre: ', its middle was taken', copy: ', it was copied' }[record.noFace.done];
+  return `${found}${done}`;
+}
+
+async function inThreads(jobs: readonly AlignJob[], run: AlignRun, receive: (record: PictureRecord) => void): Promise<void> {
+  const { out, settings, signal } = run;
+  const threads = Math.max(1, Math.min(run.workers, jobs.length));
+  const workerData: WorkerData = { out, settings };
+  const filename = new URL('./worker.js', import.meta.url).href;
+  const pool = new Piscina<AlignJob, Answer>({ filename, name: 'align', workerData, minThreads: threads, maxThreads: threads });
+  let next = 0;
+  let failed = false;
+  const work = async () => {
+    while (next < jobs.length && !failed && !signal?.aborted) {
+      const answer = await pool.run(jobs[next++] as AlignJob);
+      if ('failed' in answer)
+        throw new UaferError('IO', `${answer.failed}. What was aligned by then stays; the same command goes on.`);
+      receive(answer.record);
+    }
+  };
+  const guarded = () =>
+    work().catch((error: unknown) => {
+      failed = true;
+      throw error;
+    });
+  try {
+    await Promise.all(Array.from({ length: threads }, guarded));
+  } finally {
+    await pool.close();
+  }
+}
+
+type Log = Map<string, LoggedRecord>;
+
+/** The records of earlier runs by the pictures' names. A line that a kill cut off is dropped. */
+function openLog(out: string): Log {
+  const path = join(out, LOG);
+  const log: Log = new Map();
+  for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
+    const record = parseLine(line);
+    if (record) log.set(record.file, record);
+  }
+  writeFileAtomically(path, [...log.values()].map(toLine).join(''));
+  return log;
+}
+
+function parseLine(line: string): LoggedRecord | null {
+  try {
+    const record = JSON.parse(line) as LoggedRecord;
+    return typeof record.file === 'string' && typeof record.made === 'string' ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+function toLine(record: LoggedRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
+function hashOf({ path, landmarks }: AlignJob, settings: AlignSettings): string {
+  const stamp = (file: string) => {
+    const { size, mtimeMs } = statSync(file);
+    return [size, mtimeMs];
+  };
+  const of = { settings, photo: stamp(path), landmarks: landmarks === undefined ? null : stamp(landmarks) };
+  return createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);
+}
+
+/** Unreadable pictures are tried again: the disk may have been the reason. */
+function isMade(record: LoggedRecord | undefined, made: string, out: string): boolean {
+  return record?.made === made && !('error' in record) && writtenFiles(record).every((name) => existsSync(join(out, name)));
+}
+
+/** In an order that does not depend on the threads. */
+function writeResults(out: string, log: Log): void {
+  const records = [...log.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
+  writeFileAtomically(join(out, LOG), records.map(toLine).join(''));
+  const lines = records.flatMap((record) => {
+    const why = reasonLeftOut(record);
+    return why === null ? [] : [`${record.file}\t${why}\n`];
+  });
+  writeFileAtomically(join(out, LEFT_OUT), lines.join(''));
+}

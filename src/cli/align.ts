@@ -1,0 +1,156 @@
+import { availableParallelism } from 'node:os';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { AlignStyle } from '../align/align.js';
+import type { DetectorOptions } from '../align/detector.js';
+import { findPictures, withLandmarks } from '../align/inputs.js';
+import type { AlignJob, NoFace } from '../align/job.js';
+import { writePreview } from '../align/preview.js';
+import { type AlignResult, alignPictures, reasonLeftOut } from '../align/run.js';
+import type { Selection } from '../align/select.js';
+import { UaferError } from '../errors.js';
+import { createProgress, type Progress } from '../progress.js';
+import { abortOnInterrupt } from './interrupt.js';
+import { notes, printJson, type Verbosity } from './output.js';
+
+interface AlignCommandOptions extends Verbosity {
+  detector: keyof DetectorOptions;
+  style: AlignStyle;
+  size: number;
+  margin: number;
+  faces: Selection;
+  /** What commander makes of `--no-face`. */
+  face: NoFace;
+  minFaceSize?: number;
+  factor?: number;
+  thresholds?: number[];
+  landmarks?: string;
+  workers: number;
+  preview?: boolean;
+}
+
+/** Reasons that are printed; the others are in the file. */
+const SHOWN = 10;
+
+export function addAlign(program: Command): void {
+  program
+    .command('align')
+    .description('find faces in photos and align them for training or prediction')
+    .argument('<paths...>', 'photos, folders or lists (.txt, a path a line), and last the folder for the aligned pictures')
+    .addOption(new Option('--detector <name>', 'finds the faces').choices(['mtcnn']).default('mtcnn'))
+    .addOption(
+      new Option('--style <name>', "similarity: turned and scaled by the landmarks; margin: facenet-pytorch's crop of the box")
+        .choices(['similarity', 'margin'])
+        .default('similarity'),
+    )
+    .option('--size <n>', 'side of the aligned pictures, in pixels', number(8, 4096), 224)
+    .option('--margin <n>', 'pixels of the result around the box, with --style margin', number(0, 4095), 0)
+    .addOption(
+      new Option('--faces <which>', 'which of several faces').choices(['largest', 'central', 'all']).default('largest'),
+    )
+    .addOption(
+      new Option('--no-face <what>', 'a photo without a face: leave it out, take its middle, or copy the file')
+        .choices(['skip', 'centre', 'copy'])
+        .default('skip'),
+    )
+    .option('--min-face-size <n>', 'side of the smallest face to look for, in pixels (20)', number(1, 1e6))
+    .option('--factor <x>', 'from one level of the pyramid to the next (0.709)', fraction)
+    .option('--thresholds <x,y,z>', 'probabilities over which a candidate passes the three networks (0.6,0.7,0.7)', fractions)
+    .option('--landmarks <folder>', "five points a picture instead of detection: <name>.txt, or RAF-DB's <name>_manu_attri.txt")
+    .option('--workers <n>', 'threads', number(1, 256), availableParallelism())
+    .option('--preview', 'draw a sheet, preview.png: photos with what was found, and the aligned pictures')
+    .option('--quiet', 'print nothing but errors')
+    .option('--json', 'print the counts as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+A folder's tree is kept. faces.jsonl in the output tells boxes, landmarks and scores of every photo, left-out.txt what was not aligned and
+why. Pictures that were made with the same settings are not made again: the same command goes on after an interruption.
+
+Examples:
+  uafer align photos aligned --preview
+  uafer align list.txt group.jpg aligned --faces all
+  uafer align Image/original Image/aligned_224 --landmarks Annotation/manual`,
+    )
+    .action((paths: string[], options: AlignCommandOptions) => alignCommand(paths, options));
+}
+
+async function alignCommand(paths: readonly string[], options: AlignCommandOptions): Promise<void> {
+  const out = paths.at(-1) as string;
+  if (paths.length < 2) throw new UaferError('USAGE', 'align: expected photos and, last, the folder for the aligned pictures.');
+  const note = notes(options);
+  const { landmarks, workers, detector, style, size, margin, faces, face } = options;
+  if (margin >= size) throw new UaferError('USAGE', `--margin ${margin}: expected less than --size ${size}.`);
+  const photos = findPictures(paths.slice(0, -1), out);
+  const jobs = landmarks === undefined ? photos : withLandmarks(photos, landmarks);
+  const detection = given({ minFaceSize: options.minFaceSize, factor: options.factor, thresholds: options.thresholds });
+  const settings = { detector, detection, style, size, margin, selection: faces, noFace: face };
+  let progress: Progress | undefined;
+  const onProgress = (done: number, total: number) => {
+    progress ??= createProgress({ label: 'aligning', total, unit: 'pictures', start: done, quiet: options.quiet ?? false });
+    progress.update(done);
+  };
+  const signal = abortOnInterrupt(() => note('Stopping after the pictures in hand. Ctrl-C again stops at once.'));
+  const result = await alignPictures(jobs, { out, settings, workers, signal, onProgress }).finally(() => progress?.stop());
+  report(result, jobs, out, options);
+  if (result.stopped) process.exitCode = 130;
+  else if (options.preview) {
+    const preview = await writePreview(jobs, result.records, out);
+    if (preview) note(`Preview: ${preview}`);
+  }
+}
+
+function report(
+  { records, kept, stopped }: AlignResult,
+  jobs: readonly AlignJob[],
+  out: string,
+  options: AlignCommandOptions,
+): void {
+  const note = notes(options);
+  const count = {
+    pictures: jobs.length,
+    aligned: records.filter((record) => reasonLeftOut(record) === null).length,
+    withoutFace: records.filter((record) => 'noFace' in record && record.noFace).length,
+    unreadable: records.filter((record) => 'error' in record).length,
+    kept,
+  };
+  const reasons = records.flatMap((record) => {
+    const why = reasonLeftOut(record);
+    return why === null ? [] : [`  ${record.file}: ${why}`];
+  });
+  if (reasons.length > 0) note(reasons.slice(0, SHOWN).join('\n'));
+  if (reasons.length > SHOWN) note(`  ... and ${reasons.length - SHOWN} more, in ${out}/left-out.txt`);
+  note(
+    `${count.aligned} of ${count.pictures} pictures aligned in ${out}` +
+      `${kept > 0 ? ` (${kept} were there)` : ''}, ${count.withoutFace} without a face, ${count.unreadable} unreadable.`,
+  );
+  if (stopped) note('Stopped. The same command goes on.');
+  if (options.json) printJson(count);
+  if (!stopped && count.unreadable === jobs.length) throw new UaferError('IMAGE', 'None of the pictures could be read.');
+}
+
+/** Without what was not given. */
+function given(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value < 1)) throw new InvalidArgumentError('Expected a number between 0 and 1.');
+  return value;
+}
+
+function fractions(text: string): number[] {
+  const values = text.split(',').map(fraction);
+  if (values.length !== 3) throw new InvalidArgumentError('Expected three numbers, e.g. 0.6,0.7,0.7.');
+  return values;
+}
