@@ -33,7 +33,7 @@ export const rafdbLayout: Layout = {
 
 /** Three lists for 8 classes and three for the 7 without contempt in `affectnet_info`, labels from 0. */
 export const affectnetLayout: Layout = {
-  dataset: 'affectnet (8 classes: affectnet_8)',
+  dataset: 'affectnet (or affectnet_8)',
   tops: ['Manually_Annotated_Images', 'affectnet_info'],
   lists: (pictures) => {
     const seven = AFFECTNET_CLASSES.slice(0, 7);

@@ -13,7 +13,7 @@ export function formatSummary(plan: Plan, written: Written, out: string): string
     ...(withoutFace > 0
       ? [`In ${withoutFace} pictures no face was found; they are there without alignment (${out}/pictures.jsonl).`]
       : []),
-    ...plan.notes.map((note) => `Note: ${note}`),
+    ...(plan.notes.length > 0 ? [plan.notes.map((note) => `Note: ${note}`).join('\n')] : []),
     `Train with --dataset ${plan.layout.dataset} --data-path ${out}`,
   ];
   return parts.join('\n\n');
