@@ -85,8 +85,7 @@ async function inThreads(jobs: readonly AlignJob[], run: AlignRun, receive: (rec
   const work = async () => {
     while (next < jobs.length && !failed && !signal?.aborted) {
       const answer = await pool.run(jobs[next++] as AlignJob);
-      if ('failed' in answer)
-        throw new UaferError('IO', `${answer.failed}. What was aligned by then stays; the same command goes on.`);
+      if ('code' in answer) throw new UaferError(answer.code, answer.message);
       receive(answer.record);
     }
   };

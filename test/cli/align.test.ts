@@ -212,6 +212,20 @@ describe('uafer align', () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  it('says which picture could not be written, and keeps the others', async () => {
+    using folder = temporaryFolder();
+    const input = photos(folder.path, 3);
+    mkdirSync(join(input, 'z'));
+    copyFileSync(join(FACES, faces[0] as string), join(input, 'z', 'last.jpg'));
+    const out = join(folder.path, 'out');
+    mkdirSync(out);
+    writeFileSync(join(out, 'z'), 'a file where a folder is needed');
+    const { code, stderr } = await align(input, out, '--workers', '1');
+    expect(stderr).toMatch(/last\.jpg could not be aligned: .*(ENOTDIR|EEXIST).*the same command goes on/);
+    expect(code).toBe(1);
+    expect(records(out)).toHaveLength(3);
+  });
+
   it('fails when none of the pictures can be read', async () => {
     using folder = temporaryFolder();
     writeFileSync(join(folder.path, 'a.jpg'), 'x');
