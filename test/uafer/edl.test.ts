@@ -153,3 +153,13 @@ describe('gradients agree with finite differences', () => {
     });
   });
 });
+
+it("of given Dirichlet parameters: error and variance are the original's", () => {
+  const { alpha, labels, err, var: variance } = readSafetensors(fixture('kl.safetensors')).tensors as Record<string, Tensor>;
+  // With relu, evidence alpha - 1 is its own logit.
+  const logits = ops.sub(alpha as Tensor, 1);
+  const config = { edlType: 'mse', evidence: 'relu', withKl: false, withAvu: false, disentangle: false } as const;
+  const terms = edlTerms(logits, labels as Tensor, config, 0);
+  expectClose(toArray(terms.classification), toArray(err as Tensor), { absolute: 1e-5 });
+  expectClose(toArray(terms.variance as Tensor), toArray(variance as Tensor), { absolute: 1e-5 });
+});
