@@ -12,6 +12,16 @@ import { engineHome, locateLibtorch } from '#uafer/engine/locate.js';
 import { writeSafetensors } from '#uafer/engine/safetensors.js';
 import { type Outcome, uafer } from './cli/run.js';
 import { type ExampleFace, fewFaces, writeAffectnet, writeRafdb } from './support/exampleFaces.js';
+import {
+  writeRawAffectnet,
+  writeRawCkplus,
+  writeRawFer2013,
+  writeRawFerplus,
+  writeRawFolder,
+  writeRawJaffe,
+  writeRawOulu,
+  writeRawRafdb,
+} from './support/rawSets.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -39,7 +49,7 @@ const SMALL_CLIP: ClipArchitecture = {
 let folder: string;
 let environment: Record<string, string>;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uafer-readme-'));
   const faces = fewFaces(1);
   writeRafdb(join(folder, 'data/RAF-DB'), faces);
@@ -49,6 +59,7 @@ beforeAll(() => {
   writeFerplus(join(folder, 'FOLDER'), faces);
   const firstTestFace = faces.find(({ train }) => !train) as ExampleFace;
   writeFileSync(join(folder, 'FILE'), `${firstTestFace.name}\n`);
+  await writeDownloads();
   writeWeights();
   mkdirSync(join(folder, 'scripts'));
   copyFileSync(join(ROOT, 'scripts/quickstart.js'), join(folder, 'scripts/quickstart.js'));
@@ -96,7 +107,9 @@ describe('the commands of the README', () => {
   });
 
   test('every option that is named exists', async () => {
-    const pages = await Promise.all(['train', 'eval', 'download', 'doctor'].map((name) => inFolder(`uafer ${name} --help`)));
+    const pages = await Promise.all(
+      ['train', 'eval', 'prepare ckplus', 'download', 'doctor'].map((name) => inFolder(`uafer ${name} --help`)),
+    );
     const help = pages.map(({ stdout }) => stdout).join('');
     const named = new Set(inlineCode.flatMap((code) => code.match(/--[a-z]+(-[a-z]+)*/g) ?? []));
     const unknown = [...named].filter((option) => !new RegExp(`${option}[ ,\\n]`).test(help));
@@ -179,6 +192,19 @@ function writeWeights(): void {
     ]);
     writeSafetensors(join(folder, 'model.pth'), Object.fromEntries(renamed));
   });
+}
+
+/** What the owners of data sets give out, in small. */
+async function writeDownloads(): Promise<void> {
+  const downloads = join(folder, 'downloads');
+  writeRawRafdb(join(downloads, 'RAF-DB'), { zips: true });
+  await writeRawAffectnet(join(downloads, 'AffectNet'));
+  writeRawFer2013(join(downloads, 'FER2013'));
+  writeRawFerplus(join(downloads, 'FERPlus'));
+  await writeRawCkplus(join(downloads, 'CK+'));
+  await writeRawJaffe(join(downloads, 'JAFFE'));
+  await writeRawOulu(join(downloads, 'Oulu-CASIA'));
+  await writeRawFolder(join(folder, 'photos'));
 }
 
 /** A folder for each class, in `train` and in `test`. */

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 const RECIPE = `
 task: pretrain
 dataset: folder
-pretrain: { stem: [4, 8], imageSize: 16, visionWidth: 64, visionLayers: 1, textWidth: 64, textLayers: 1, contextLength: 8,
+pretrain: { stem: [4, 8], imageSize: 16, visionWidth: 64, visionLayers: 1, textWidth: 64, textLayers: 1, contextLength: 16,
   vocabularySize: 600, embedDim: 16, templates: ['{class}'], localWeight: 0 }
 model: { alpha: 0, topk: 4, branch: global, patchProjection: false, normalizeScores: false, rawTextAtEvaluation: false,
   prompt: '{class}' }

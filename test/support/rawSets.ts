@@ -1,6 +1,6 @@
 /** Miniatures of the owners' raw downloads, byte for byte in their naming. */
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
 import sharp from 'sharp';
 import { type ExampleFace, fewFaces } from './exampleFaces.js';
 import { writeFiles } from './pictures.js';
@@ -17,12 +17,18 @@ function faceOf(expression: string, train: boolean): ExampleFace {
   return faces.find((face) => face.label === label && face.train === train) as ExampleFace;
 }
 
+/** Bytes of the faces, by picture and format: encoded once. */
+const encoded = new Map<string, Promise<Uint8Array>>();
+
 /** A photo with a real face, by its expression, in whatever format the name says. */
 export async function writeFace(file: string, expression: string, train = true): Promise<void> {
-  mkdirSync(dirname(file), { recursive: true });
   const { path } = faceOf(expression, train);
-  if (/\.jpe?g$/.test(file)) copyFileSync(path, file);
-  else await sharp(path).toFile(file);
+  const format = extname(file).slice(1) as 'jpeg' | 'png' | 'tiff' | 'webp';
+  const key = `${path} ${format}`;
+  const bytes = encoded.get(key) ?? sharp(path).toFormat(format).toBuffer();
+  encoded.set(key, bytes);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, await bytes);
 }
 
 /** Numbers of RAF-DB's files count within training and within test. */
