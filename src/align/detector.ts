@@ -1,14 +1,16 @@
-/** Detectors in Node.js: `mtcnn.ts` on `onnxruntime-node`, with the networks that this package ships. */
+/** Detectors in Node.js: `mtcnn.ts` and `blazeface.ts` on `onnxruntime-node`, with the networks that this package ships. */
 import { readFile } from 'node:fs/promises';
 import * as onnxRuntime from 'onnxruntime-node';
 import { packagePath } from '../paths.js';
+import { BLAZEFACE_DEFAULTS, type BlazeFaceOptions, createBlazeFace } from './blazeface.js';
 import { createMtcnn, type MtcnnOptions } from './mtcnn.js';
 import { loadNetwork, type Network } from './network.js';
-import type { Detector } from './types.js';
+import type { Detector, DetectorName } from './types.js';
 
 /** What can be chosen of each detector. */
 export interface DetectorOptions {
   mtcnn: MtcnnOptions;
+  blazeface: BlazeFaceOptions;
 }
 
 export interface RuntimeOptions {
@@ -17,9 +19,9 @@ export interface RuntimeOptions {
 }
 
 /** Options for a detector; what is left out has its default. */
-export type DetectorSettings<Name extends keyof DetectorOptions> = Partial<DetectorOptions[Name]> & RuntimeOptions;
+export type DetectorSettings<Name extends DetectorName> = Partial<DetectorOptions[Name]> & RuntimeOptions;
 
-type Makers = { [Name in keyof DetectorOptions]: (settings: DetectorSettings<Name>) => Promise<Detector> };
+type Makers = { [Name in DetectorName]: (settings: DetectorSettings<Name>) => Promise<Detector> };
 
 const MAKERS: Makers = {
   async mtcnn({ threads, ...options }) {
@@ -30,6 +32,10 @@ const MAKERS: Makers = {
     ]);
     return createMtcnn({ proposal, refinement, output }, options);
   },
+  async blazeface({ threads, ...options }) {
+    const { range = BLAZEFACE_DEFAULTS.range } = options;
+    return createBlazeFace(await shippedNetwork(`blazeface-${range}`, threads), options);
+  },
 };
 
 /**
@@ -37,7 +43,7 @@ const MAKERS: Makers = {
  *
  * @throws UaferError `USAGE` for an option out of its range.
  */
-export function createDetector<Name extends keyof DetectorOptions>(
+export function createDetector<Name extends DetectorName>(
   name: Name,
   settings: DetectorSettings<Name> = {},
 ): Promise<Detector> {
