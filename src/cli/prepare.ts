@@ -1,20 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { NoFace } from '../align/job.js';
 import { UaferError } from '../errors.js';
 import { planAffectnet } from '../prepare/affectnet.js';
-import { createFaceAligner } from '../prepare/align.js';
 import { planCkplus } from '../prepare/ckplus.js';
 import { planFer2013 } from '../prepare/fer2013.js';
 import { planFerplus } from '../prepare/ferplus.js';
 import { planFolder } from '../prepare/folder.js';
 import { planJaffe } from '../prepare/jaffe.js';
 import type { LaboratoryLayout } from '../prepare/laboratory.js';
+import type { MakeSettings } from '../prepare/make.js';
+import { createMaker } from '../prepare/maker.js';
 import { ILLUMINATIONS, type Illumination, planOulu } from '../prepare/oulu.js';
 import type { Alignment, Plan, SetName } from '../prepare/plan.js';
 import { planRafdb } from '../prepare/rafdb.js';
 import { isFolder } from '../prepare/store.js';
 import { formatSummary } from '../prepare/summary.js';
-import { type NoFace, type Written, writePlan } from '../prepare/write.js';
+import { type Written, writePlan } from '../prepare/write.js';
 import { createProgress, type Progress } from '../progress.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
@@ -144,7 +146,7 @@ The owners have six expressions and no neutral; --neutral-frames 1 adds it.`,
   {
     name: 'folder',
     description: 'your own pictures in <class>/, or in train/<class>/ and test/<class>/',
-    about: 'The copies lie in the same folders, by the same names (.png where the name says neither .jpg nor .png).',
+    about: 'The copies lie in the same folders, by the same names (with .png added where the name says neither JPEG nor PNG).',
     options: ALIGNED,
     plan: planFolder,
   },
@@ -195,8 +197,8 @@ async function prepareCommand(set: PreparedSet, raw: string, out: string, option
 }
 
 async function write(plan: Plan, raw: string, out: string, options: PrepareOptions, signal: AbortSignal): Promise<Written> {
-  const { align: style = 'none', margin: pixels, face, workers, allowUnreadable, quiet = false } = options;
-  const aligner = style === 'none' ? null : createFaceAligner({ style, size: SIZE, margin: pixels }, workers);
+  const { workers, allowUnreadable, quiet = false } = options;
+  const maker = createMaker(makeSettings(options), workers);
   let progress: Progress | undefined;
   const onProgress = (done: number, total: number) => {
     progress ??= createProgress({ label: 'preparing', total, unit: 'pictures', start: done - 1, quiet });
@@ -204,22 +206,15 @@ async function write(plan: Plan, raw: string, out: string, options: PrepareOptio
   };
   const settings = contentSettings(options);
   try {
-    return await writePlan(plan, {
-      raw,
-      out,
-      aligner,
-      noFace: face,
-      size: SIZE,
-      settings,
-      workers,
-      allowUnreadable,
-      signal,
-      onProgress,
-    });
+    return await writePlan(plan, { raw, out, maker, settings, workers, allowUnreadable, signal, onProgress });
   } finally {
     progress?.stop();
-    await aligner?.close();
+    await maker.close();
   }
+}
+
+function makeSettings({ align: style = 'none', margin: pixels, face }: PrepareOptions): MakeSettings {
+  return style === 'none' ? null : { style, size: SIZE, margin: pixels, noFace: face };
 }
 
 /** The options that decide which pictures there are and where they lie. */

@@ -1,9 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../files.js';
-
-/** What became of a picture. `copied`: as the owner has it; `centred`: its middle, since no face was found. */
-export type Outcome = 'aligned' | 'copied' | 'centred' | 'skipped' | 'unreadable';
+import type { Outcome } from './make.js';
 
 /** A line of `pictures.jsonl`. */
 export interface JournalEntry {

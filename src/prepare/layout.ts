@@ -1,5 +1,6 @@
 /** The layouts that the loaders of `src/data` read, from the writing side. */
 
+import { encodedName } from '../align/encode.js';
 import { AFFECTNET_CLASSES } from '../data/affectnet.js';
 import { loadDataset } from '../data/dataset.js';
 import { RAFDB_CLASSES } from '../data/rafdb.js';
@@ -124,7 +125,7 @@ function perClass(samples: readonly Sample[], classes: readonly string[]): numbe
   return counts;
 }
 
-/** Aligned pictures are JPEG or PNG, as the owner's name says, and PNG where it says something else. */
+/** A picture's name in the data set: the owner's, with `.png` added to aligned ones that it calls neither JPEG nor PNG. */
 export function outputName(name: string, align: Alignment): string {
-  return align === 'none' || /\.(jpe?g|png)$/i.test(name) ? name : name.replace(/\.[^./]*$/, '.png');
+  return align === 'none' ? name : encodedName(name);
 }

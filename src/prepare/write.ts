@@ -2,28 +2,19 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import sharp from 'sharp';
-import { centreCrop } from '../align/align.js';
-import { decodeBytes, type Picture } from '../data/decode.js';
 import { createDirectoryIndex } from '../data/directories.js';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
-import type { FaceAligner } from './align.js';
 import { type Journal, type JournalEntry, openJournal } from './journal.js';
 import type { PartCounts } from './layout.js';
+import { type Made, NO_FACE } from './make.js';
+import type { PictureMaker } from './maker.js';
 import type { LeftOut, Plan, PlannedPicture } from './plan.js';
-
-/** What becomes of a picture in which no face is found, as for `uafer align`. */
-export type NoFace = 'skip' | 'centre' | 'copy';
 
 export interface WriteOptions {
   raw: string;
   out: string;
-  /** Null takes the pictures as they are. */
-  aligner: FaceAligner | null;
-  noFace: NoFace;
-  /** Side of the pictures that are cut from the middle, in pixels. */
-  size: number;
+  maker: PictureMaker;
   /** Further options that decide what the data set is. */
   settings: Readonly<Record<string, unknown>>;
   /** Pictures under way at once. */
@@ -44,7 +35,6 @@ export interface Written {
   withoutFace: number;
 }
 
-const JPEG_QUALITY = 95;
 const UNREADABLE_SHARE = 0.01;
 const UNFINISHED = 'unfinished';
 
@@ -94,8 +84,6 @@ export async function writePlan(plan: Plan, options: WriteOptions): Promise<Writ
   };
 }
 
-const NO_FACE = 'no face was found';
-
 /** Nothing is ever written into the raw download. */
 function refuseInside(raw: string, out: string): void {
   const fromRaw = relative(realpathSync(raw), realpathOf(resolve(out)));
@@ -120,10 +108,9 @@ function refuseSharedPaths(pictures: readonly PlannedPicture[]): void {
   }
 }
 
-function openManifest(plan: Plan, { out, aligner, noFace, size, settings }: WriteOptions): Manifest {
+function openManifest(plan: Plan, { out, maker, settings }: WriteOptions): Manifest {
   const file = join(out, 'prepare.json');
-  const align = aligner ? { ...aligner.settings, noFace, size } : 'none';
-  const wanted: Manifest = { set: plan.set, settings: { ...settings, align }, finished: false };
+  const wanted: Manifest = { set: plan.set, settings: { ...settings, align: maker.settings ?? 'none' }, finished: false };
   if (existsSync(file)) {
     const { finished, ...there } = JSON.parse(readFileSync(file, 'utf8')) as Manifest;
     const { finished: _, ...asked } = wanted;
@@ -175,7 +162,7 @@ async function makeAll(
   journal: Journal,
   options: WriteOptions,
 ): Promise<void> {
-  const { signal, workers, onProgress } = options;
+  const { maker, signal, workers, onProgress } = options;
   const total = plan.pictures.length;
   const stage = join(options.out, UNFINISHED);
   let next = 0;
@@ -186,7 +173,7 @@ async function makeAll(
       const picture = todo[next++] as PlannedPicture;
       const { path } = picture;
       try {
-        const { bytes, ...result } = await make(picture, options);
+        const { bytes, ...result } = await makeOne(picture, maker);
         if (bytes) writeFileAtomically(join(stage, path), bytes);
         else rmSync(join(stage, path), { force: true });
         journal.add({ path, ...result, from: fingerprints.get(path) as string });
@@ -200,34 +187,14 @@ async function makeAll(
   await Promise.all(Array.from({ length: workers }, work));
 }
 
-type Made = Pick<JournalEntry, 'outcome' | 'why'> & { bytes?: Uint8Array };
-
-async function make(picture: PlannedPicture, { aligner, noFace, size }: WriteOptions): Promise<Made> {
-  const { source, face = {}, path } = picture;
-  let bytes: Uint8Array;
-  let decoded: Picture;
+async function makeOne({ source, path, face }: PlannedPicture, maker: PictureMaker): Promise<Made> {
   try {
-    bytes = await source.read();
-    // Owners' boxes and points are those of the stored rows; a photo that is only looked at is turned upright.
-    decoded = await decodeBytes(bytes, source.where, { upright: aligner !== null && picture.face === undefined });
+    return await maker.make(await source.read(), { where: source.where, path, ...(face && { face }) });
   } catch (error) {
-    if (!(error instanceof UaferError && error.code === 'IMAGE')) throw error;
-    return { outcome: 'unreadable', why: error.message };
+    if (error instanceof UaferError && error.code === 'IMAGE') return { outcome: 'unreadable', why: error.message };
+    throw error;
   }
-  if (aligner === null) return { outcome: 'copied', bytes };
-  const aligned = await aligner.align(decoded, face);
-  if (aligned) return { outcome: 'aligned', bytes: await encode(aligned, path) };
-  if (noFace === 'skip') return { outcome: 'skipped', why: NO_FACE };
-  if (noFace === 'copy') return { outcome: 'copied', why: NO_FACE, bytes: await encode(decoded, path) };
-  return { outcome: 'centred', why: NO_FACE, bytes: await encode(centreCrop(decoded, size), path) };
 }
-
-function encode({ data, width, height }: Picture, path: string): Promise<Uint8Array> {
-  const image = sharp(data, { raw: { width, height, channels: 3 } });
-  return (isPng(path) ? image.png() : image.jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' })).toBuffer();
-}
-
-const isPng = (path: string): boolean => /\.png$/i.test(path);
 
 interface Dropped extends LeftOut {
   unreadable: boolean;

@@ -5,7 +5,7 @@ import { loadDataset } from '#uafer/data/dataset.js';
 import { planAffectnet } from '#uafer/prepare/affectnet.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { affectnetRow, textNpy, writeRawAffectnet, writeRawAffectnetFolders } from '../support/rawSets.js';
-import { fakeAligner, prepare } from './prepared.js';
+import { fakeMaker, prepare } from './prepared.js';
 
 const UNALIGNED = { align: 'none', landmarks: false } as const;
 const BY_LANDMARKS = { align: 'similarity', landmarks: true } as const;
@@ -15,9 +15,9 @@ describe('AffectNet with CSV files', () => {
     using folder = temporaryFolder();
     const raw = join(folder.path, 'raw');
     await writeRawAffectnet(raw);
-    const { aligner, asked } = fakeAligner();
+    const { maker, asked } = fakeMaker();
     const { leftOut, counts } = await prepare(folder.path, await planAffectnet(raw, { align: 'margin', landmarks: false }), {
-      aligner,
+      maker,
     });
     expect(leftOut.map(({ why }) => why).sort()).toEqual(
       ['none', 'uncertain', 'no face'].flatMap((why) => [`its label is "${why}"`, `its label is "${why}"`]).sort(),

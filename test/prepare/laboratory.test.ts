@@ -11,7 +11,7 @@ import { contentsOf } from '../support/folders.js';
 import { temporaryFolder, writeFiles } from '../support/pictures.js';
 import { writeRawCkplus, writeRawJaffe, writeRawOulu } from '../support/rawSets.js';
 import { writeZip } from '../support/zip.js';
-import { fakeAligner, prepare } from './prepared.js';
+import { fakeMaker, prepare } from './prepared.js';
 
 const CKPLUS = {
   align: 'similarity',
@@ -55,7 +55,7 @@ describe('CK+', () => {
     const raw = join(folder.path, 'raw');
     await writeRawCkplus(raw);
     const before = contentsOf(raw);
-    const { leftOut, counts } = await prepare(folder.path, await planCkplus(raw, CKPLUS), fakeAligner());
+    const { leftOut, counts } = await prepare(folder.path, await planCkplus(raw, CKPLUS), fakeMaker());
     expect(leftOut.map(({ where, why }) => `${where.slice(-8)} ${why}`)).toEqual([
       'S005/002 contempt (--contempt keeps it)',
       'S005/008 the sequence has no emotion label',
@@ -82,7 +82,7 @@ describe('CK+', () => {
     const options = { ...CKPLUS, contempt: true, layout: 'folder', neutralFrames: 0, peakFrames: 1 } as const;
     const plan = await planCkplus(raw, options);
     expect(plan.notes).toEqual(['The raw files give 14 pictures in all; the owners state 327.']);
-    await prepare(folder.path, plan, fakeAligner());
+    await prepare(folder.path, plan, fakeMaker());
     const { classes, train, test } = loadDataset({ name: 'folder', dataPath: join(folder.path, 'out') });
     expect(classes).toEqual(['anger', 'contempt', 'disgusted', 'fear', 'happy', 'sad', 'surprise']);
     expect(train.length + test.length).toBe(14);
@@ -106,8 +106,8 @@ describe('CK+', () => {
       );
       rmSync(join(raw, name), { recursive: true });
     }
-    const { aligner, asked } = fakeAligner();
-    await prepare(folder.path, await planCkplus(raw, { ...CKPLUS, landmarks: true }), { aligner });
+    const { maker, asked } = fakeMaker();
+    await prepare(folder.path, await planCkplus(raw, { ...CKPLUS, landmarks: true }), { maker });
     expect(asked).toHaveLength(2 * 6 * 4);
     expect(asked[0]?.landmarks?.leftEye).toEqual({ x: 78.5, y: 94.25 });
   });
@@ -166,17 +166,17 @@ describe('CK+', () => {
 });
 
 describe('JAFFE', () => {
-  it('reads person and expression from the names; TIFF becomes PNG', async () => {
+  it('reads person and expression from the names; aligned TIFF becomes PNG', async () => {
     using folder = temporaryFolder();
     const raw = join(folder.path, 'raw');
     await writeRawJaffe(join(raw, 'jaffe'));
-    const { leftOut } = await prepare(folder.path, await planJaffe(raw, JAFFE), fakeAligner());
+    const { leftOut } = await prepare(folder.path, await planJaffe(raw, JAFFE), fakeMaker());
     expect(leftOut.map(({ where }) => where)).toEqual([join(raw, 'jaffe/README_FIRST')]);
     const out = join(folder.path, 'out');
     const { train, test, classes } = loadDataset({ name: 'rafdb', dataPath: out });
     const labels = Object.fromEntries([...train, ...test].map(({ file, label }) => [file, classes[label]]));
-    expect(labels).toMatchObject({ 'aligned_224/KA.AN1.1.png': 'anger', 'aligned_224/YM.SU1.21.png': 'surprise' });
-    expect(subjectsOf(out).get('aligned_224/YM.SU1.21.png')).toBe('YM');
+    expect(labels).toMatchObject({ 'aligned_224/KA.AN1.1.tiff.png': 'anger', 'aligned_224/YM.SU1.21.tiff.png': 'surprise' });
+    expect(subjectsOf(out).get('aligned_224/YM.SU1.21.tiff.png')).toBe('YM');
     expectSplitByPerson(out);
   });
 
@@ -210,7 +210,7 @@ describe('Oulu-CASIA', () => {
     using folder = temporaryFolder();
     const raw = join(folder.path, 'raw');
     await writeRawOulu(raw);
-    await prepare(folder.path, await planOulu(raw, OULU), fakeAligner());
+    await prepare(folder.path, await planOulu(raw, OULU), fakeMaker());
     const { classes, train, test } = loadDataset({ name: 'folder', dataPath: join(folder.path, 'out') });
     expect(classes).toEqual(['anger', 'disgusted', 'fear', 'happy', 'sad', 'surprise']);
     const frames = [...train, ...test]
@@ -228,7 +228,7 @@ describe('Oulu-CASIA', () => {
     const raw = join(folder.path, 'raw');
     await writeRawOulu(raw, place);
     const plan = await planOulu(raw, { ...OULU, layout: 'lists', illumination: 'Weak', neutralFrames: 1, align });
-    await prepare(folder.path, plan, align === 'none' ? {} : fakeAligner());
+    await prepare(folder.path, plan, align === 'none' ? {} : fakeMaker());
     const out = join(folder.path, 'out');
     const { train, test } = loadDataset({ name: 'rafdb', dataPath: out });
     expect([...train, ...test].filter(({ label }) => label === 6).map(({ file }) => file)).toHaveLength(3 * 6);

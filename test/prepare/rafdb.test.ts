@@ -10,7 +10,7 @@ import { contentsOf } from '../support/folders.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { faces, rafdbNames, writeRawRafdb } from '../support/rawSets.js';
 import { writeZip } from '../support/zip.js';
-import { fakeAligner, prepare } from './prepared.js';
+import { fakeMaker, prepare } from './prepared.js';
 
 const LIST = 'basic/EmoLabel/list_patition_label.txt';
 const UNALIGNED = { align: 'none', landmarks: false } as const;
@@ -25,8 +25,8 @@ describe('RAF-DB', () => {
     const raw = join(folder.path, 'raw');
     writeRawRafdb(raw, { zips });
     const before = contentsOf(raw);
-    const { aligner, asked } = fakeAligner();
-    const { made, leftOut } = await prepare(folder.path, await planRafdb(raw, ALIGNED), { aligner });
+    const { maker, asked } = fakeMaker();
+    const { made, leftOut } = await prepare(folder.path, await planRafdb(raw, ALIGNED), { maker });
     expect({ made, leftOut }).toEqual({ made: 14, leftOut: [] });
     // The owners' box tells which face is meant.
     expect(asked).toContainEqual({ box: { left: 30, top: 40, width: 160, height: 170 } });
@@ -132,7 +132,7 @@ describe('RAF-DB', () => {
     const raw = join(folder.path, 'raw');
     writeRawRafdb(raw, { zips: true });
     damage(join(raw, 'basic/Image/original.zip'));
-    const run = async (): Promise<Plan | unknown> => prepare(folder.path, await planRafdb(raw, ALIGNED), fakeAligner());
+    const run = async (): Promise<Plan | unknown> => prepare(folder.path, await planRafdb(raw, ALIGNED), fakeMaker());
     await expect(run()).rejects.toThrow(message);
   });
 });

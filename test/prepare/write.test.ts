@@ -4,18 +4,19 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { loadDataset } from '#uafer/data/dataset.js';
 import { planFolder } from '#uafer/prepare/folder.js';
+import { localMaker } from '#uafer/prepare/maker.js';
 import type { WriteOptions } from '#uafer/prepare/write.js';
 import { contentsOf } from '../support/folders.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { writeFace, writeRawFolder } from '../support/rawSets.js';
-import { fakeAligner, prepare } from './prepared.js';
+import { fakeMaker, prepare } from './prepared.js';
 
 const ALIGNED = { align: 'similarity' } as const;
 
 /** Prepares the class folders of `root/raw`, with an aligner that finds every face unless told otherwise. */
 async function run(root: string, options: Partial<WriteOptions> = {}, align: 'similarity' | 'none' = 'similarity') {
-  const aligner = align === 'none' ? null : fakeAligner().aligner;
-  return prepare(root, await planFolder(join(root, 'raw'), { align }), { aligner, ...options });
+  const maker = align === 'none' ? localMaker(null) : fakeMaker().maker;
+  return prepare(root, await planFolder(join(root, 'raw'), { align }), { maker, ...options });
 }
 
 describe('a folder of pictures', () => {
@@ -28,7 +29,7 @@ describe('a folder of pictures', () => {
     expect(train.map(({ file }) => file).slice(0, 3)).toEqual([
       'train/happy/jpg-face.jpg',
       'train/happy/png-face.png',
-      'train/happy/webp-face.png',
+      'train/happy/webp-face.webp.png',
     ]);
     for (const { path } of [...train, ...test]) {
       const { format, width, height } = await sharp(path).metadata();
@@ -51,9 +52,9 @@ describe('a folder of pictures', () => {
   it('refuses two pictures that would have one name', async () => {
     using folder = temporaryFolder();
     await writeRawFolder(join(folder.path, 'raw'));
-    await writeFace(join(folder.path, 'raw/train/sad/png-face.tiff'), 'sad');
+    await writeFace(join(folder.path, 'raw/train/sad/webp-face.webp.png'), 'sad');
     await expect(run(folder.path)).rejects.toThrow(
-      /png-face\.png and .*png-face\.tiff would both become train\/sad\/png-face\.png/,
+      /webp-face\.webp and .*webp-face\.webp\.png would both become train\/sad\/webp-face\.webp\.png/,
     );
     expect(existsSync(join(folder.path, 'out'))).toBe(false);
   });
@@ -122,7 +123,7 @@ describe('a run', () => {
     using folder = temporaryFolder();
     await writeRawFolder(join(folder.path, 'raw'));
     await run(folder.path);
-    await expect(run(folder.path, { noFace: 'centre' })).rejects.toMatchObject({
+    await expect(run(folder.path, fakeMaker(undefined, 'centre'))).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringMatching(/prepared otherwise: .*"noFace":"skip".*, not .*"noFace":"centre"/),
     });
@@ -153,8 +154,8 @@ describe('pictures that are not as they should be', () => {
     await sharp({ create: { width: 300, height: 224, channels: 3, background: 'blue' } })
       .png()
       .toFile(wide);
-    const { aligner } = fakeAligner(({ width }) => width !== 300);
-    const { leftOut, withoutFace } = await run(folder.path, { aligner, noFace });
+    const { maker } = fakeMaker(({ width }) => width !== 300, noFace);
+    const { leftOut, withoutFace } = await run(folder.path, { maker });
     const journal = readFileSync(join(folder.path, 'out/pictures.jsonl'), 'utf8')
       .trim()
       .split('\n')
@@ -167,7 +168,7 @@ describe('pictures that are not as they should be', () => {
     const { width, height } = existsSync(out) ? await sharp(out).metadata() : {};
     expect(width === undefined ? null : [width, height]).toEqual(size);
     // It is not asked for again.
-    expect(await run(folder.path, { aligner, noFace })).toMatchObject({ made: 0 });
+    expect(await run(folder.path, { maker })).toMatchObject({ made: 0 });
   });
 
   it('that cannot be read stop the run when they are more than 1%, unless allowed; mended, it goes on', async () => {

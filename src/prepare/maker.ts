@@ -1,0 +1,33 @@
+import { Piscina } from 'piscina';
+import { createFaceAligner, type FaceAligner } from './align.js';
+import { type Made, type MakeSettings, type MakeTask, makePicture } from './make.js';
+
+/** Makes pictures, wherever that is done. */
+export interface PictureMaker {
+  readonly settings: MakeSettings;
+  make(bytes: Uint8Array, task: MakeTask): Promise<Made>;
+  close(): Promise<void>;
+}
+
+/** Copies need no thread beside sharp's own; aligned pictures are made in threads, each with a detector. */
+export function createMaker(settings: MakeSettings, threads: number): PictureMaker {
+  return settings === null ? localMaker(null) : threadedMaker(settings, threads);
+}
+
+/** Makes pictures in the caller's thread. */
+export function localMaker(settings: MakeSettings, align?: FaceAligner): PictureMaker {
+  const aligner = align ?? (settings ? createFaceAligner(settings) : async () => null);
+  return { settings, make: (bytes, task) => makePicture(bytes, task, settings, aligner), close: async () => {} };
+}
+
+function threadedMaker(settings: NonNullable<MakeSettings>, threads: number): PictureMaker {
+  const filename = new URL('./worker.js', import.meta.url).href;
+  const pool = new Piscina<{ bytes: Uint8Array; task: MakeTask }, Made>({
+    filename,
+    name: 'make',
+    workerData: settings,
+    minThreads: 1,
+    maxThreads: threads,
+  });
+  return { settings, make: (bytes, task) => pool.run({ bytes, task }), close: () => pool.close() };
+}
