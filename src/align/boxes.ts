@@ -9,10 +9,13 @@ export interface ScoredBox {
   score: number;
 }
 
-/** How much two boxes are the same, in [0, 1]. */
-export type Overlap = (a: ScoredBox, b: ScoredBox) => number;
+/**
+ * How much two boxes are the same, in [0, 1]: shared area over the area of both together; or over the smaller one's area, edges counted as
+ * pixels that belong to the box, so that a box within another one overlaps wholly.
+ */
+export type Overlap = 'union' | 'smaller';
 
-/** Shared area over the area of both together; 0 for boxes without area. */
+/** Shared area over the area of both together; 0 for boxes that share none. */
 export function intersectionOverUnion(a: ScoredBox, b: ScoredBox): number {
   const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
@@ -21,26 +24,44 @@ export function intersectionOverUnion(a: ScoredBox, b: ScoredBox): number {
   return shared / ((a.right - a.left) * (a.bottom - a.top) + (b.right - b.left) * (b.bottom - b.top) - shared);
 }
 
-/** Shared area over the smaller one's area, edges counted as pixels that belong to the box. A box within another one overlaps wholly. */
-export function intersectionOverSmaller(a: ScoredBox, b: ScoredBox): number {
-  const width = Math.min(a.right, b.right) - Math.max(a.left, b.left) + 1;
-  const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) + 1;
-  if (width <= 0 || height <= 0) return 0;
-  const areaOfA = (a.right - a.left + 1) * (a.bottom - a.top + 1);
-  const areaOfB = (b.right - b.left + 1) * (b.bottom - b.top + 1);
-  return (width * height) / Math.min(areaOfA, areaOfB);
-}
-
 /**
  * Greedy non-maximum suppression: the best box stays, all that overlap it by more than the threshold go, and so on with those left.
  * The result is ordered by score; of equal ones the earlier comes first.
  */
 export function suppressNonMaxima<Box extends ScoredBox>(boxes: readonly Box[], threshold: number, overlap: Overlap): Box[] {
   const kept: Box[] = [];
+  const edges = new Float64Array(boxes.length * EDGES);
   for (const box of byScore(boxes)) {
-    if (kept.every((better) => overlap(better, box) <= threshold)) kept.push(box);
+    if (overlapsAny(edges, kept.length, box, threshold, overlap)) continue;
+    edges.set([box.left, box.top, box.right, box.bottom], kept.length * EDGES);
+    kept.push(box);
   }
   return kept;
+}
+
+const EDGES = 4;
+
+/** In typed memory: a photo of a crowd has thousands of proposals, and millions of pairs. */
+function overlapsAny(edges: Float64Array, count: number, box: ScoredBox, threshold: number, overlap: Overlap): boolean {
+  const extra = overlap === 'smaller' ? 1 : 0;
+  const { left, top } = box;
+  const right = box.right + extra;
+  const bottom = box.bottom + extra;
+  const area = (right - left) * (bottom - top);
+  for (let at = 0; at < count * EDGES; at += EDGES) {
+    const [otherLeft, otherTop] = [edges[at] as number, edges[at + 1] as number];
+    const otherRight = (edges[at + 2] as number) + extra;
+    const otherBottom = (edges[at + 3] as number) + extra;
+    const width = Math.min(right, otherRight) - Math.max(left, otherLeft);
+    if (width <= 0) continue;
+    const height = Math.min(bottom, otherBottom) - Math.max(top, otherTop);
+    if (height <= 0) continue;
+    const otherArea = (otherRight - otherLeft) * (otherBottom - otherTop);
+    const shared = width * height;
+    const whole = overlap === 'smaller' ? Math.min(area, otherArea) : area + otherArea - shared;
+    if (shared / whole > threshold) return true;
+  }
+  return false;
 }
 
 /** The best first; of equal scores the earlier. */

@@ -9,7 +9,7 @@
 import type { Picture } from '../data/decode.js';
 import { UaferError } from '../errors.js';
 import { type AreaSums, areaResize, areaSums, type Region } from './areaSums.js';
-import { byScore, intersectionOverSmaller, intersectionOverUnion, type ScoredBox, suppressNonMaxima } from './boxes.js';
+import { byScore, type ScoredBox, suppressNonMaxima } from './boxes.js';
 import { type Network, output } from './network.js';
 import { inTurn } from './queue.js';
 import { createScratch, type Scratch } from './scratch.js';
@@ -137,9 +137,9 @@ async function propose(network: Network, options: MtcnnOptions, areas: AreaSums,
     const outputs = await network.run(pixels, [1, CHANNELS, height, width]);
     const [score, box] = [output(outputs, 'score'), output(outputs, 'box')];
     const level = cells(score.data, box.data, score.shape.at(-1) ?? 0, scale, thresholds[0]);
-    proposals.push(...suppressNonMaxima(level, overlaps[0], intersectionOverUnion));
+    proposals.push(...suppressNonMaxima(level, overlaps[0], 'union'));
   }
-  return suppressNonMaxima(proposals, overlaps[1], intersectionOverUnion).map(regressProposal);
+  return suppressNonMaxima(proposals, overlaps[1], 'union').map(regressProposal);
 }
 
 /** The cells of a level whose probability reaches the threshold, as boxes of the picture. */
@@ -220,9 +220,7 @@ async function refine(
     const score = output(outputs, 'score').data[index] as number;
     if (score > least) refined.push({ ...box, score, regression: regressionAt(output(outputs, 'box').data, index * 4, 1) });
   }
-  return suppressNonMaxima(refined, options.overlaps[2], intersectionOverUnion).map(({ regression, ...box }) =>
-    regressCrop(box, regression),
-  );
+  return suppressNonMaxima(refined, options.overlaps[2], 'union').map(({ regression, ...box }) => regressCrop(box, regression));
 }
 
 /** Faces, their boxes refined once more, with landmarks. */
@@ -242,7 +240,7 @@ async function finish(
     const landmarks = landmarksIn(box, output(outputs, 'landmarks').data, index * 10);
     found.push({ ...regressCrop(box, regression), score, landmarks });
   }
-  return suppressNonMaxima(found, options.overlaps[3], intersectionOverSmaller);
+  return suppressNonMaxima(found, options.overlaps[3], 'smaller');
 }
 
 /** Five x, then five y, in shares of the box, its last pixel counted; to pixels of the picture. */
