@@ -60,10 +60,12 @@ interface Session {
 export const seconds = () => performance.now() / 1000;
 
 /**
- * Opens the run in `config.out` at its last checkpoint, or a new one at its start. Throws `USAGE` when the folder holds another run,
+ * Opens the run in `config.out` at its last checkpoint, or a new one at its start. Throws `USAGE` when the folder holds another run or
+ * nothing is trained,
  * `CHECKPOINT` when the one to resume does not fit.
  */
 export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
+  refuseNothingToTrain(task, config);
   const folder = hooks.resume ? runFolder(config.out) : createRunFolder(config);
   const optimizer = createOptimizer(task.state, task.groups);
   const { ema: decay } = config.optimizer;
@@ -95,6 +97,14 @@ export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run
     emit: hooks.onEvent ?? (() => {}),
     shouldStop: hooks.shouldStop ?? (() => false),
   };
+}
+
+function refuseNothingToTrain({ groups }: Task, { optimizer }: TrainConfig): void {
+  if (groups.some(({ names }) => names.length > 0)) return;
+  throw new UaferError(
+    'USAGE',
+    `--fix-layer ${optimizer.fixLayer} freezes everything: no parameter of this model is left to train.`,
+  );
 }
 
 /** An epoch's account at its start. */

@@ -2,7 +2,6 @@ import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
-import { UaferError } from '../errors.js';
 import type { TrainConfig } from '../train/config.js';
 import { parameterGroups } from '../train/groups.js';
 import type { BatchPrediction, LossParts, Moment, Task } from '../train/task.js';
@@ -30,12 +29,6 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const model = createUaFer(onDevice, dataset.classes, config.model);
   const { architecture } = model.tower;
   const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers: architecture.layers });
-  if (groups.length === 0) {
-    throw new UaferError(
-      'USAGE',
-      `--fix-layer ${config.optimizer.fixLayer} freezes everything: layer ids go from 0 to ${architecture.layers + 1} with these CLIP weights.`,
-    );
-  }
   const teacher = teacherOf(model, new Set(groups.flatMap(({ names }) => names)));
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
