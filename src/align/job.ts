@@ -5,19 +5,18 @@ import { decodePicture, type Picture } from '../data/decode.js';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { type AlignOptions, alignFace, centreCrop } from './align.js';
-import type { DetectorOptions } from './detector.js';
 import { encodedName, encodePicture } from './encode.js';
 import { readLandmarkFile } from './landmarks.js';
 import { type AlignedFace, alignPhoto } from './photo.js';
 import type { Selection } from './select.js';
-import type { Detector, Face } from './types.js';
+import type { Detector, DetectorName, Face } from './types.js';
 
 /** What becomes of a picture in which no face is found: nothing, its middle, or the file as it is. */
 export type NoFace = 'skip' | 'centre' | 'copy';
 
 /** Everything that decides an aligned picture beside the photo. */
 export interface AlignSettings extends AlignOptions {
-  detector: keyof DetectorOptions;
+  detector: DetectorName;
   /** Options of the detector, by its own names. */
   detection: Readonly<Record<string, unknown>>;
   selection: Selection;

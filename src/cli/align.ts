@@ -1,28 +1,25 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { AlignStyle } from '../align/align.js';
-import type { DetectorOptions } from '../align/detector.js';
 import { findPictures, withLandmarks } from '../align/inputs.js';
 import type { AlignJob, NoFace } from '../align/job.js';
 import { writePreview } from '../align/preview.js';
 import { type AlignResult, alignPictures, reasonLeftOut } from '../align/run.js';
 import type { Selection } from '../align/select.js';
+import type { DetectorName } from '../align/types.js';
 import { UaferError } from '../errors.js';
 import { createProgress, type Progress } from '../progress.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
 
 interface AlignCommandOptions extends Verbosity {
-  detector: keyof DetectorOptions;
+  detector: DetectorName;
   style: AlignStyle;
   size: number;
   margin: number;
   faces: Selection;
   /** What commander makes of `--no-face`. */
   face: NoFace;
-  minFaceSize?: number;
-  factor?: number;
-  thresholds?: number[];
   landmarks?: string;
   workers: number;
   preview?: boolean;
@@ -31,12 +28,39 @@ interface AlignCommandOptions extends Verbosity {
 /** Reasons that are printed; the others are in the file. */
 const SHOWN = 10;
 
+/** The detectors' own options, by the names that they have there, and how a command line writes them. */
+const DETECTION = {
+  mtcnn: {
+    minFaceSize: new Option('--min-face-size <n>', 'side of the smallest face to look for, in pixels (20)').argParser(
+      number(1, 1e6),
+    ),
+    factor: new Option('--factor <x>', 'from one level of the pyramid to the next (0.709)').argParser(fractions(1)),
+    thresholds: new Option(
+      '--thresholds <x,y,z>',
+      'probabilities over which a candidate passes the three networks (0.6,0.7,0.7)',
+    ).argParser(fractions(3)),
+    overlaps: new Option(
+      '--overlaps <w,x,y,z>',
+      'overlap over which the less probable of two goes: in a level, among levels, after the second and third network (0.5,0.7,0.7,0.7)',
+    ).argParser(fractions(4)),
+  },
+  blazeface: {
+    range: new Option('--range <name>', 'short for faces near the camera, full for all (full)').choices(['short', 'full']),
+    threshold: new Option('--threshold <x>', 'probability over which a face counts (0.5)').argParser(fractions(1)),
+    overlap: new Option('--overlap <x>', 'overlap over which two boxes are one face (0.3)').argParser(fractions(1)),
+  },
+} as const satisfies Record<DetectorName, Record<string, Option>>;
+
 export function addAlign(program: Command): void {
-  program
+  const command = program
     .command('align')
     .description('find faces in photos and align them for training or prediction')
     .argument('<paths...>', 'photos, folders or lists (.txt, a path a line), and last the folder for the aligned pictures')
-    .addOption(new Option('--detector <name>', 'finds the faces').choices(['mtcnn']).default('mtcnn'))
+    .addOption(
+      new Option('--detector <name>', 'mtcnn finds small and turned faces, blazeface is many times faster')
+        .choices(['mtcnn', 'blazeface'])
+        .default('mtcnn'),
+    )
     .addOption(
       new Option('--style <name>', "similarity: turned and scaled by the landmarks; margin: facenet-pytorch's crop of the box")
         .choices(['similarity', 'margin'])
@@ -52,14 +76,15 @@ export function addAlign(program: Command): void {
         .choices(['skip', 'centre', 'copy'])
         .default('skip'),
     )
-    .option('--min-face-size <n>', 'side of the smallest face to look for, in pixels (20)', number(1, 1e6))
-    .option('--factor <x>', 'from one level of the pyramid to the next (0.709)', fraction)
-    .option('--thresholds <x,y,z>', 'probabilities over which a candidate passes the three networks (0.6,0.7,0.7)', fractions)
     .option('--landmarks <folder>', "five points a picture instead of detection: <name>.txt, or RAF-DB's <name>_manu_attri.txt")
     .option('--workers <n>', 'threads', number(1, 256), availableParallelism())
     .option('--preview', 'draw a sheet, preview.png: photos with what was found, and the aligned pictures')
     .option('--quiet', 'print nothing but errors')
-    .option('--json', 'print the counts as one line of JSON')
+    .option('--json', 'print the counts as one line of JSON');
+  for (const [detector, options] of Object.entries(DETECTION)) {
+    for (const option of Object.values(options)) command.addOption(option.helpGroup(`With --detector ${detector}:`));
+  }
+  command
     .addHelpText(
       'after',
       `
@@ -82,7 +107,7 @@ async function alignCommand(paths: readonly string[], options: AlignCommandOptio
   if (margin >= size) throw new UaferError('USAGE', `--margin ${margin}: expected less than --size ${size}.`);
   const photos = findPictures(paths.slice(0, -1), out);
   const jobs = landmarks === undefined ? photos : withLandmarks(photos, landmarks);
-  const detection = given({ minFaceSize: options.minFaceSize, factor: options.factor, thresholds: options.thresholds });
+  const detection = detectionOf(options);
   const settings = { detector, detection, style, size, margin, selection: faces, noFace: face };
   let progress: Progress | undefined;
   const onProgress = (done: number, total: number) => {
@@ -128,9 +153,24 @@ function report(
   if (!stopped && count.unreadable === jobs.length) throw new UaferError('IMAGE', 'None of the pictures could be read.');
 }
 
-/** Without what was not given. */
-function given(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+/** The options that were given for the chosen detector. Throws `USAGE` for one of another. */
+function detectionOf(options: AlignCommandOptions): Record<string, unknown> {
+  const values = options as unknown as Record<string, unknown>;
+  const detection: Record<string, unknown> = {};
+  for (const [detector, own] of Object.entries(DETECTION)) {
+    for (const [name, option] of Object.entries(own)) {
+      const value = values[option.attributeName()];
+      if (value === undefined) continue;
+      if (detector !== options.detector) {
+        throw new UaferError(
+          'USAGE',
+          `${option.long} belongs to --detector ${detector}, and the detector is ${options.detector}.`,
+        );
+      }
+      detection[name] = value;
+    }
+  }
+  return detection;
 }
 
 function number(min: number, max: number): (text: string) => number {
@@ -143,14 +183,14 @@ function number(min: number, max: number): (text: string) => number {
   };
 }
 
-function fraction(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value > 0 && value < 1)) throw new InvalidArgumentError('Expected a number between 0 and 1.');
-  return value;
-}
-
-function fractions(text: string): number[] {
-  const values = text.split(',').map(fraction);
-  if (values.length !== 3) throw new InvalidArgumentError('Expected three numbers, e.g. 0.6,0.7,0.7.');
-  return values;
+/** So many numbers between 0 and 1 with commas between; a single one is no list. */
+function fractions(count: number): (text: string) => number | number[] {
+  return (text) => {
+    const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+    if (values.length !== count || !values.every((value) => value > 0 && value < 1)) {
+      const wanted = count === 1 ? 'a number' : `${count} numbers with commas between, each`;
+      throw new InvalidArgumentError(`Expected ${wanted} between 0 and 1.`);
+    }
+    return count === 1 ? (values[0] as number) : values;
+  };
 }

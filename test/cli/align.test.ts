@@ -9,6 +9,7 @@ import { decodePicture } from '#uafer/data/decode.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { main, uafer } from './run.js';
 
+const PHOTOS = fileURLToPath(new URL('../../examples/photos', import.meta.url));
 const FACES = fileURLToPath(new URL('../../examples/faces/basic/Image/aligned_224', import.meta.url));
 /** One of them is turned and grimaces so that MTCNN passes it over. */
 const faces = readdirSync(FACES)
@@ -151,6 +152,19 @@ describe('uafer align', () => {
     expect((await sharp(join(single, 'group.jpg')).metadata()).width).toBe(96);
   });
 
+  it('aligns with the fast detector too, and its options', async () => {
+    using folder = temporaryFolder();
+    const photo = join(PHOTOS, 'three.jpg');
+    const found: number[] = [];
+    for (const [name, ...options] of [['full'], ['short', '--range', 'short', '--threshold', '0.4']] as const) {
+      const out = join(folder.path, name);
+      const { code } = await align(photo, out, '--detector', 'blazeface', '--faces', 'all', ...options);
+      expect(code).toBe(0);
+      found.push(tree(out).filter((file) => file.endsWith('.jpg')).length);
+    }
+    expect(found[0]).toBe(3);
+  });
+
   it("aligns by given landmarks, and names the line of a landmark file that isn't right", async () => {
     using folder = temporaryFolder();
     const input = photos(folder.path, 2);
@@ -201,15 +215,17 @@ describe('uafer align', () => {
     [['nowhere', 'out'], 'nowhere does not exist: expected a picture, a folder or a list'],
     [['--sise', '3', 'a', 'b'], "unknown option '--sise'"],
     [['--size', '3', 'a', 'b'], 'Expected a whole number from 8 to 4096'],
-    [['--thresholds', '0.6,0.7', 'a', 'b'], 'Expected three numbers'],
+    [['--thresholds', '0.6,0.7', 'a', 'b'], 'Expected 3 numbers with commas between, each between 0 and 1'],
+    [['--range', 'short', 'photos', 'b'], '--range belongs to --detector blazeface, and the detector is mtcnn'],
     [['--detector', 'viola', 'a', 'b'], 'Allowed choices are'],
     [['--margin', '224', 'a', 'b'], '--margin 224: expected less than --size 224'],
   ])('refuses %j', async (args, message) => {
     using folder = temporaryFolder();
+    photos(folder.path, 1);
     const { code, stderr } = await uafer(['align', ...args], { cwd: folder.path });
     expect(stderr).toContain(message);
     expect(code).toBe(2);
-    expect(readdirSync(folder.path)).toEqual([]);
+    expect(readdirSync(folder.path)).toEqual(['photos']);
   });
 
   it('says which picture could not be written, and keeps the others', async () => {
