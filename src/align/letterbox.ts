@@ -12,8 +12,9 @@ export interface Bars {
 }
 
 export function barsOf({ width, height }: Pick<Picture, 'width' | 'height'>): Bars {
-  const square = Math.max(width, height);
-  return { horizontal: (1 - width / square) / 2, vertical: (1 - height / square) / 2 };
+  const aspect = height / width;
+  // Divided twice as the original does: a bar's whole pixels hang on the last bit.
+  return { horizontal: Math.max(0, (1 - 1 / aspect) / 2), vertical: Math.max(0, (1 - aspect) / 2) };
 }
 
 /**
@@ -67,10 +68,11 @@ function gaps(length: number, bar: number, square: number, side: number): Gaps {
     share: new Float64Array(side),
   };
   const weights = new Float64Array(side + 2);
+  // One rule for both ends, so that rounding puts no pixel into two gaps.
+  const firstPixel = (gap: number) => clamp(Math.ceil((gap - 0.5) * scale - 0.5), square);
   for (let gap = 0; gap <= side; gap++) {
     const centreBefore = (gap - 0.5) * scale;
-    const first = Math.max(0, Math.ceil(centreBefore - 0.5));
-    const end = Math.min(square, Math.ceil(centreBefore + scale - 0.5));
+    const [first, end] = [firstPixel(gap), firstPixel(gap + 1)];
     const n = end - first;
     const toRight = (n * (first + 0.5 - centreBefore) + (n * (n - 1)) / 2) / scale;
     weights[gap + 1] = (weights[gap + 1] as number) + toRight;

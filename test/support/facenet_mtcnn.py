@@ -1,5 +1,5 @@
 """facenet-pytorch's MTCNN on pictures: `python3 facenet_mtcnn.py PICTURE...` prints a JSON list, for each picture a list of
-{box: [left, top, right, bottom], landmarks: [[x, y] * 5], score}.
+{box: [left, top, right, bottom], points: [[x, y] * 5], score}.
 
 The package imports torchvision, which does not go with the tests' PyTorch; of it detection needs only non-maximum suppression, which
 is here in NumPy. It also imports two packages for downloads that detection has no use for.
@@ -56,7 +56,7 @@ def detect(mtcnn, file):
     if boxes is None:
         return []
     return [
-        {"box": box.tolist(), "landmarks": five.tolist(), "score": float(score)}
+        {"box": box.tolist(), "points": five.tolist(), "score": float(score)}
         for box, score, five in zip(boxes, scores, points, strict=True)
     ]
 

