@@ -108,7 +108,7 @@ describe('the commands of the README', () => {
 
   test('every option that is named exists', async () => {
     const pages = await Promise.all(
-      ['train', 'eval', 'prepare ckplus', 'download', 'doctor'].map((name) => inFolder(`uafer ${name} --help`)),
+      ['train', 'eval', 'align', 'prepare ckplus', 'download', 'doctor'].map((name) => inFolder(`uafer ${name} --help`)),
     );
     const help = pages.map(({ stdout }) => stdout).join('');
     const named = new Set(inlineCode.flatMap((code) => code.match(/--[a-z]+(-[a-z]+)*/g) ?? []));
@@ -205,6 +205,8 @@ async function writeDownloads(): Promise<void> {
   await writeRawJaffe(join(downloads, 'JAFFE'));
   await writeRawOulu(join(downloads, 'Oulu-CASIA'));
   await writeRawFolder(join(folder, 'photos'));
+  mkdirSync(join(folder, 'examples/photos'), { recursive: true });
+  copyFileSync(join(ROOT, 'examples/photos/three.jpg'), join(folder, 'examples/photos/three.jpg'));
 }
 
 /** A folder for each class, in `train` and in `test`. */
