@@ -15,13 +15,13 @@ import {
   type PlannedPicture,
 } from './plan.js';
 
-export const FER2013_SIDE = 48;
+const FER2013_SIDE = 48;
 const PIXELS = FER2013_SIDE * FER2013_SIDE;
 
 /** FER2013's expressions in the order of its labels 0 to 6 (Goodfellow et al. 2013), by the names that the loaders' classes have. */
 const CLASSES: readonly Expression[] = ['anger', 'disgusted', 'fear', 'happy', 'sad', 'surprise', 'neutral'];
 
-export const USAGES = ['Training', 'PublicTest', 'PrivateTest'] as const;
+const USAGES = ['Training', 'PublicTest', 'PrivateTest'] as const;
 export type Usage = (typeof USAGES)[number];
 
 /** A row of the file that the challenge gave out. */

@@ -26,7 +26,8 @@ function threadedMaker(settings: NonNullable<MakeSettings>, threads: number): Pi
     filename,
     name: 'make',
     workerData: settings,
-    minThreads: 1,
+    // The pool ends threads beyond the least number as soon as they idle, and each loads networks of its own.
+    minThreads: threads,
     maxThreads: threads,
   });
   return { settings, make: (bytes, task) => pool.run({ bytes, task }), close: () => pool.close() };
