@@ -198,7 +198,7 @@ async function prepareCommand(set: PreparedSet, raw: string, out: string, option
 
 async function write(plan: Plan, raw: string, out: string, options: PrepareOptions, signal: AbortSignal): Promise<Written> {
   const { workers, allowUnreadable, quiet = false } = options;
-  const maker = createMaker(makeSettings(options), workers);
+  const maker = createMaker(makeSettings(options), Math.min(workers, plan.pictures.length));
   let progress: Progress | undefined;
   const onProgress = (done: number, total: number) => {
     progress ??= createProgress({ label: 'preparing', total, unit: 'pictures', start: done - 1, quiet });

@@ -20,15 +20,24 @@ export function localMaker(settings: MakeSettings, align?: FaceAligner): Picture
   return { settings, make: (bytes, task) => makePicture(bytes, task, settings, aligner), close: async () => {} };
 }
 
+interface Job {
+  bytes: Uint8Array;
+  task: MakeTask;
+}
+
+/** The threads start with the first picture. */
 function threadedMaker(settings: NonNullable<MakeSettings>, threads: number): PictureMaker {
   const filename = new URL('./worker.js', import.meta.url).href;
-  const pool = new Piscina<{ bytes: Uint8Array; task: MakeTask }, Made>({
-    filename,
-    name: 'make',
-    workerData: settings,
-    // The pool ends threads beyond the least number as soon as they idle, and each loads networks of its own.
-    minThreads: threads,
-    maxThreads: threads,
-  });
-  return { settings, make: (bytes, task) => pool.run({ bytes, task }), close: () => pool.close() };
+  // The pool ends threads beyond the least number as soon as they idle, and each loads networks of its own.
+  const start = () =>
+    new Piscina<Job, Made>({ filename, name: 'make', workerData: settings, minThreads: threads, maxThreads: threads });
+  let pool: Piscina<Job, Made> | undefined;
+  return {
+    settings,
+    make: (bytes, task) => {
+      pool ??= start();
+      return pool.run({ bytes, task });
+    },
+    close: async () => pool?.close(),
+  };
 }
