@@ -35,6 +35,11 @@ class Graph:
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
         return output
 
+    def split(self, x: str, channels: dict[str, int]) -> None:
+        """Cuts channels into parts, given by name and number."""
+        sizes = self.constant(f"{x}.sizes", np.array(list(channels.values()), np.int64))
+        self.nodes.append(helper.make_node("Split", [x, sizes], list(channels), name=f"{x}.split", axis=1))
+
     def bytes(self, metadata: dict[str, str]) -> bytes:
         """The model, checked, with its source and licence inside; the same bytes at every call."""
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.initializers.values()))
