@@ -47,26 +47,31 @@ export function areaSums({ data, width, height }: Picture, scratch: Scratch): Ar
   return { sums, width, height };
 }
 
+/** A picture's size, in pixels; of its rows only those from `firstRow` to before `endRow` are wanted. */
+export interface Target {
+  width: number;
+  height: number;
+  firstRow: number;
+  endRow: number;
+}
+
+/** A whole picture. */
+export const whole = (width: number, height: number): Target => ({ width, height, firstRow: 0, endRow: height });
+
 /**
  * Resizes a region to width x height, each output pixel the mean of the input pixels that it touches, as PyTorch's `area`
- * interpolation (adaptive average pooling) has it. Writes (mean - 127.5) / 128 to `out` from position `at` on: three planes, red,
- * green, blue, of height rows of width values each.
+ * interpolation (adaptive average pooling) has it. Writes (mean - 127.5) / 128 of the wanted rows to `out` from position `at` on: three
+ * planes, red, green, blue, of so many rows of width values each.
  */
-export function areaResize(
-  areas: AreaSums,
-  region: Region,
-  width: number,
-  height: number,
-  out: Float32Array,
-  at: number,
-): void {
+export function areaResize(areas: AreaSums, region: Region, target: Target, out: Float32Array, at: number): void {
   const stride = (areas.width + 1) * CHANNELS;
   const { sums } = areas;
+  const { width, height, firstRow, endRow } = target;
   const columns = touched(region.left, region.right - region.left, width, CHANNELS);
   const rows = touched(region.top, region.bottom - region.top, height, 1);
-  const plane = width * height;
+  const plane = width * (endRow - firstRow);
   let to = at;
-  for (let y = 0; y < height; y++) {
+  for (let y = firstRow; y < endRow; y++) {
     const first = rows[2 * y] as number;
     const last = rows[2 * y + 1] as number;
     const top = first * stride;
@@ -74,14 +79,17 @@ export function areaResize(
     for (let x = 0; x < width; x++) {
       const left = columns[2 * x] as number;
       const right = columns[2 * x + 1] as number;
-      const pixels = ((last - first) * (right - left)) / CHANNELS;
-      const [a, b, c, d] = [top + left, top + right, bottom + left, bottom + right];
+      const a = top + left;
+      const b = top + right;
+      const c = bottom + left;
+      const d = bottom + right;
       const red = ((sums[d] as number) - (sums[b] as number) - (sums[c] as number) + (sums[a] as number)) | 0;
       const green = ((sums[d + 1] as number) - (sums[b + 1] as number) - (sums[c + 1] as number) + (sums[a + 1] as number)) | 0;
       const blue = ((sums[d + 2] as number) - (sums[b + 2] as number) - (sums[c + 2] as number) + (sums[a + 2] as number)) | 0;
-      out[to] = (red / pixels - 127.5) * 0.0078125;
-      out[to + plane] = (green / pixels - 127.5) * 0.0078125;
-      out[to + 2 * plane] = (blue / pixels - 127.5) * 0.0078125;
+      const toMean = CHANNELS / ((last - first) * (right - left));
+      out[to] = (red * toMean - 127.5) * 0.0078125;
+      out[to + plane] = (green * toMean - 127.5) * 0.0078125;
+      out[to + 2 * plane] = (blue * toMean - 127.5) * 0.0078125;
       to++;
     }
   }

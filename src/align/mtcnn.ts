@@ -8,7 +8,7 @@
  */
 import type { Picture } from '../data/decode.js';
 import { UaferError } from '../errors.js';
-import { type AreaSums, areaResize, areaSums, type Region } from './areaSums.js';
+import { type AreaSums, areaResize, areaSums, type Region, whole } from './areaSums.js';
 import { byScore, type ScoredBox, suppressNonMaxima } from './boxes.js';
 import { type Network, output } from './network.js';
 import { inTurn } from './queue.js';
@@ -52,6 +52,9 @@ const CELL_STRIDE = 2;
 const REFINEMENT_SIDE = 24;
 const OUTPUT_SIDE = 48;
 const CHANNELS = 3;
+/** Of a strip of the pyramid: about so many pixels, but not fewer rows of cells, which would mean much overlap. */
+const STRIP_PIXELS = 60_000;
+const MIN_STRIP_ROWS = 16;
 
 // The original computes in single precision. A coordinate that is rounded otherwise here could be cut to another whole pixel.
 const f32 = Math.fround;
@@ -127,23 +130,55 @@ export function pyramidScales(width: number, height: number, minFaceSize: number
 
 async function propose(network: Network, options: MtcnnOptions, areas: AreaSums, scratch: Scratch): Promise<ScoredBox[]> {
   const { minFaceSize, factor, thresholds, overlaps } = options;
-  const whole = { left: 0, top: 0, right: areas.width, bottom: areas.height };
   const proposals: Proposal[] = [];
   for (const scale of pyramidScales(areas.width, areas.height, minFaceSize, factor)) {
-    const width = Math.trunc(areas.width * scale + 1);
-    const height = Math.trunc(areas.height * scale + 1);
-    const pixels = floats(scratch, 'level', CHANNELS * width * height);
-    areaResize(areas, whole, width, height, pixels, 0);
-    const outputs = await network.run(pixels, [1, CHANNELS, height, width]);
-    const [score, box] = [output(outputs, 'score'), output(outputs, 'box')];
-    const level = cells(score.data, box.data, score.shape.at(-1) ?? 0, scale, thresholds[0]);
+    const level = await levelCells(network, areas, scale, thresholds[0], scratch);
     proposals.push(...suppressNonMaxima(level, overlaps[0], 'union'));
   }
   return suppressNonMaxima(proposals, overlaps[1], 'union').map(regressProposal);
 }
 
-/** The cells of a level whose probability reaches the threshold, as boxes of the picture. */
-function cells(scores: Float32Array, boxes: Float32Array, columns: number, scale: number, threshold: number): Proposal[] {
+/**
+ * The cells of one level of the pyramid whose probability reaches the threshold. The level goes through the network in strips of whole
+ * rows of cells, which overlap as far as cells reach: what the network works with then stays in the processor's cache, and a photo's
+ * size doesn't decide how much memory it takes.
+ */
+async function levelCells(
+  network: Network,
+  areas: AreaSums,
+  scale: number,
+  threshold: number,
+  scratch: Scratch,
+): Promise<Proposal[]> {
+  const region = { left: 0, top: 0, right: areas.width, bottom: areas.height };
+  const width = Math.trunc(areas.width * scale + 1);
+  const height = Math.trunc(areas.height * scale + 1);
+  // The pooling of the last two rows may reach beyond the level.
+  const cellRows = Math.ceil((height - CELL) / CELL_STRIDE) + 1;
+  const rowsAtOnce = Math.max(MIN_STRIP_ROWS, Math.floor(STRIP_PIXELS / width / CELL_STRIDE));
+  const found: Proposal[] = [];
+  for (let row = 0; row < cellRows; row += rowsAtOnce) {
+    const firstRow = row * CELL_STRIDE;
+    const isLast = row + rowsAtOnce >= cellRows;
+    const endRow = isLast ? height : (row + rowsAtOnce - 1) * CELL_STRIDE + CELL;
+    const pixels = floats(scratch, 'strip', CHANNELS * width * (endRow - firstRow));
+    areaResize(areas, region, { width, height, firstRow, endRow }, pixels, 0);
+    const outputs = await network.run(pixels, [1, CHANNELS, endRow - firstRow, width]);
+    const [score, box] = [output(outputs, 'score'), output(outputs, 'box')];
+    found.push(...cells(score.data, box.data, score.shape.at(-1) ?? 0, row, scale, threshold));
+  }
+  return found;
+}
+
+/** The cells of a strip, which begins at a row of cells, whose probability reaches the threshold; as boxes of the picture. */
+function cells(
+  scores: Float32Array,
+  boxes: Float32Array,
+  columns: number,
+  firstRow: number,
+  scale: number,
+  threshold: number,
+): Proposal[] {
   const found: Proposal[] = [];
   const least = f32(threshold);
   const divisor = f32(scale);
@@ -151,7 +186,7 @@ function cells(scores: Float32Array, boxes: Float32Array, columns: number, scale
   for (let i = 0; i < scores.length; i++) {
     const score = scores[i] as number;
     if (score < least) continue;
-    const [x, y] = [i % columns, Math.floor(i / columns)];
+    const [x, y] = [i % columns, firstRow + Math.floor(i / columns)];
     found.push({
       left: edge(x, 1),
       top: edge(y, 1),
@@ -279,7 +314,7 @@ async function* crops(
     const batch = visible.slice(start, start + batchSize);
     const pixels = floats(scratch, 'crops', batch.length * size);
     batch.forEach(({ region }, i) => {
-      areaResize(areas, region, side, side, pixels, i * size);
+      areaResize(areas, region, whole(side, side), pixels, i * size);
     });
     const outputs = await network.run(pixels, [batch.length, CHANNELS, side, side]);
     for (const [index, { box }] of batch.entries()) yield { box, outputs, index };

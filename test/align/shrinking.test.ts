@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { areaResize, areaSums, type Region } from '#uafer/align/areaSums.js';
+import { areaResize, areaSums, type Region, whole } from '#uafer/align/areaSums.js';
 import { barsOf, letterbox } from '#uafer/align/letterbox.js';
 import { createScratch } from '#uafer/align/scratch.js';
 import type { Picture } from '#uafer/data/decode.js';
@@ -48,7 +48,7 @@ describe('areaResize', () => {
           bottom: top + 1 + Math.floor(d * (source.height - top)),
         };
         const out = new Float32Array(3 * w * h + 1);
-        areaResize(areaSums(source, createScratch()), region, w, h, out, 1);
+        areaResize(areaSums(source, createScratch()), region, whole(w, h), out, 1);
         plain(source, region, w, h).forEach((value, i) => {
           expect(out[i + 1]).toBeCloseTo(value, 6);
         });
@@ -57,10 +57,26 @@ describe('areaResize', () => {
     );
   });
 
+  it('makes some rows as it makes all', () => {
+    fc.assert(
+      fc.property(drawn, side(30), side(30), fc.nat(29), (size, w, h, from) => {
+        const source = areaSums(pictureOf(size), createScratch());
+        const region = { left: 0, top: 0, right: source.width, bottom: source.height };
+        const firstRow = from % h;
+        const [all, some] = [new Float32Array(3 * w * h), new Float32Array(3 * w * (h - firstRow))];
+        areaResize(source, region, whole(w, h), all, 0);
+        areaResize(source, region, { width: w, height: h, firstRow, endRow: h }, some, 0);
+        const plane = (channel: number) => all.subarray((channel * h + firstRow) * w, (channel + 1) * h * w);
+        expect([...some]).toEqual([0, 1, 2].flatMap((channel) => [...plane(channel)]));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   it('is right where sums are beyond 32 bits', () => {
     const white: Picture = { data: new Uint8Array(4300 * 4100 * 3).fill(255), width: 4300, height: 4100 };
     const out = new Float32Array(3 * 12 * 12);
-    areaResize(areaSums(white, createScratch()), { left: 0, top: 0, right: 4300, bottom: 4100 }, 12, 12, out, 0);
+    areaResize(areaSums(white, createScratch()), { left: 0, top: 0, right: 4300, bottom: 4100 }, whole(12, 12), out, 0);
     expect(new Set(out)).toEqual(new Set([Math.fround(127.5 / 128)]));
   });
 });
