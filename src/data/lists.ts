@@ -70,7 +70,7 @@ export function readLines(file: string): string[] {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new UaferError('DATA', `${file} cannot be read: is --data-path the data set's own folder?`, { cause });
+    throw new UaferError('DATA', `${file} cannot be read: is this the data set's own folder?`, { cause });
   }
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
   while (lines.length > 0 && lines.at(-1)?.trim() === '') lines.pop();
