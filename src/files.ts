@@ -1,5 +1,16 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UaferError } from './errors.js';
 
 /** Writes a file whole or not at all: beside it first, then renamed. Folders are made as needed. */
@@ -41,4 +52,17 @@ function writePieces(path: string, pieces: Iterable<Uint8Array>): void {
 function writeWhole(file: number, bytes: Uint8Array): void {
   let done = 0;
   while (done < bytes.length) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 30));
+}
+
+/** Whether a path, which need not be there yet, is a folder or lies in it, links followed. */
+export function liesIn(path: string, folder: string): boolean {
+  const way = relative(realpathSync(folder), realPath(path));
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** The real path of what may not be there yet. */
+export function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  const whole = resolve(path);
+  return join(realPath(dirname(whole)), basename(whole));
 }

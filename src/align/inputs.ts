@@ -1,10 +1,11 @@
 /** From what a person names (files, folders, lists) to the pictures to align. */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { PICTURE_ENDINGS } from '../data/folder.js';
 import { readLines } from '../data/lists.js';
 import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { liesIn, realPath } from '../files.js';
 import type { AlignJob } from './job.js';
 
 /** Files that are lists of pictures, a path a line, relative to the list. */
@@ -71,8 +72,7 @@ function listedPictures(list: string, out: string, problems: Problems): AlignJob
 
 /** Nothing is ever written into an input; and the aligned pictures would be taken for photos the next time. */
 function refuseInside(folder: string, out: string): void {
-  const way = relative(realpathSync(folder), realPath(out));
-  if (way === '' || !(way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))) {
+  if (liesIn(out, folder)) {
     throw new UaferError(
       'USAGE',
       `${out} lies in ${folder}, which stays as it is: choose another folder for the aligned pictures.`,
@@ -83,13 +83,6 @@ function refuseInside(folder: string, out: string): void {
 function refuseOverwriting(picture: string, out: string): void {
   if (dirname(realpathSync(picture)) !== realPath(out)) return;
   throw new UaferError('USAGE', `${out} holds the photo ${basename(picture)}: choose another folder for the aligned pictures.`);
-}
-
-/** The real path of what may not be there yet. */
-function realPath(path: string): string {
-  if (existsSync(path)) return realpathSync(path);
-  const parent = dirname(resolve(path));
-  return join(realPath(parent), basename(resolve(path)));
 }
 
 /**

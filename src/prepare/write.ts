@@ -1,10 +1,10 @@
 /** From a plan to a data set on the disk. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { createDirectoryIndex } from '../data/directories.js';
 import { UaferError } from '../errors.js';
-import { writeFileAtomically } from '../files.js';
+import { liesIn, writeFileAtomically } from '../files.js';
 import { type Journal, type JournalEntry, openJournal } from './journal.js';
 import type { PartCounts } from './layout.js';
 import { type Made, NO_FACE } from './make.js';
@@ -86,16 +86,8 @@ export async function writePlan(plan: Plan, options: WriteOptions): Promise<Writ
 
 /** Nothing is ever written into the raw download. */
 function refuseInside(raw: string, out: string): void {
-  const fromRaw = relative(realpathSync(raw), realpathOf(resolve(out)));
-  if (fromRaw === '' || !(fromRaw === '..' || fromRaw.startsWith(`..${sep}`) || resolve(fromRaw) === fromRaw))
-    throw new UaferError('USAGE', `${out} lies in ${raw}, which stays as it is: choose another folder for the data set`);
-}
-
-/** The real path of what may not be there yet. */
-function realpathOf(path: string): string {
-  if (existsSync(path)) return realpathSync(path);
-  const parent = dirname(path);
-  return parent === path ? path : join(realpathOf(parent), relative(parent, path));
+  if (!liesIn(out, raw)) return;
+  throw new UaferError('USAGE', `${out} lies in ${raw}, which stays as it is: choose another folder for the data set`);
 }
 
 function refuseSharedPaths(pictures: readonly PlannedPicture[]): void {
