@@ -49,12 +49,32 @@ export async function decodeBytes(bytes: Uint8Array, name: string, options: Deco
 }
 
 async function decodeWithSharp(source: string | Uint8Array, { upright = false }: DecodeOptions): Promise<Picture> {
-  const image = sharp(source, { failOn: 'error', ignoreIcc: !upright, autoOrient: upright });
+  const ignoreIcc = !upright || isSrgb((await sharp(source).metadata()).icc);
+  const image = sharp(source, { failOn: 'error', ignoreIcc, autoOrient: upright });
   const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({
     resolveWithObject: true,
   });
   return { data: info.channels === 1 ? repeatGrey(data) : data, width: info.width, height: info.height };
 }
+
+/** Whether a profile changes nothing, by what it calls itself: applying it takes longer than to decode the photo. */
+function isSrgb(profile: Buffer | undefined): boolean {
+  if (profile === undefined) return true;
+  const tags = profile.length > ICC_TAGS ? profile.readUInt32BE(ICC_TAGS) : 0;
+  for (let at = ICC_TAGS + 4, i = 0; i < tags && at + 12 <= profile.length; i++, at += 12) {
+    if (profile.toString('latin1', at, at + 4) !== 'desc') continue;
+    const start = profile.readUInt32BE(at + 4);
+    // Version 4 writes two bytes a letter.
+    return profile
+      .toString('latin1', start, start + profile.readUInt32BE(at + 8))
+      .replaceAll('\0', '')
+      .includes('sRGB');
+  }
+  return false;
+}
+
+/** Where an ICC profile counts its tags: behind the header (ICC.1:2022, 7.3). */
+const ICC_TAGS = 128;
 
 function isUnsupported(cause: unknown): boolean {
   return cause instanceof Error && /unsupported image format/.test(cause.message);

@@ -95,6 +95,19 @@ describe('decodePicture', () => {
     expect([...data.subarray(0, 3)]).toEqual([...rgb.subarray(lowerLeft, lowerLeft + 3)]);
   });
 
+  it("converts a photo's colours from another profile than sRGB when asked to, and leaves those of sRGB", async () => {
+    const wide = (file: string) => source().withIccProfile('p3').png().toFile(file);
+    const shown = async (make: (file: string) => Promise<unknown>, upright: boolean) => {
+      using folder = temporaryFolder();
+      await make(join(folder.path, 'a.png'));
+      return [...(await decodePicture(join(folder.path, 'a.png'), { upright })).data];
+    };
+    const off = (data: number[]) => Math.max(...data.map((value, i) => Math.abs(value - (rgb[i] as number))));
+    expect(off(await shown(wide, true))).toBeLessThanOrEqual(2);
+    expect(off(await shown(wide, false))).toBeGreaterThan(4);
+    expect(off(await shown((file) => source().withIccProfile('srgb').png().toFile(file), true))).toBe(0);
+  });
+
   it("reads a file's bytes as it reads the file", async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, 'a.jpg');
