@@ -34,7 +34,7 @@ export interface AlignJob {
 /** A face as `faces.jsonl` has it: `written` is the aligned picture's name, for those that were chosen. */
 export type FaceRecord = Face & { written?: string };
 
-/** What was found in a picture; or why it could not be read. Positions are those of the upright photo. */
+/** What was found in a picture; or why it could not be read. Positions are those of the upright photo, with a landmark file those of its rows. */
 export type PictureRecord =
   | {
       file: string;

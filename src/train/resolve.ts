@@ -39,7 +39,7 @@ export function resolveConfig(sources: ConfigSources): TrainConfig {
   settings.set('recipe', { value: recipe, where: '--recipe' });
   const config = validate(settings);
   for (const { path, why } of ineffectiveSettings(config)) {
-    const made = options.get(path) ?? file.get(path);
+    const made = options.get(path) ?? (complete ? undefined : file.get(path));
     if (made) sources.onNote?.(`${made.where} has no effect here: ${why}.`);
   }
   const clipPath = config.clipPath || defaultClip(config, sources.onNote);

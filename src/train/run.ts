@@ -60,9 +60,8 @@ interface Session {
 export const seconds = () => performance.now() / 1000;
 
 /**
- * Opens the run in `config.out` at its last checkpoint, or a new one at its start. Throws `USAGE` when the folder holds another run or
- * nothing is trained,
- * `CHECKPOINT` when the one to resume does not fit.
+ * Opens the run in `config.out` at its last checkpoint, or a new one at its start. Throws `USAGE` when the folder holds another run
+ * or nothing is trained, `CHECKPOINT` when the one to resume does not fit.
  */
 export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
   refuseNothingToTrain(task, config);

@@ -169,6 +169,8 @@ test("a run's configuration stands without the recipe file that it was started w
   const run = join(folder, 'run.yaml');
   writeFileSync(run, stringify(started));
   rmSync(recipe);
-  expect(resolveConfig({ configFile: run })).toEqual(started);
+  const told: string[] = [];
+  expect(resolveConfig({ configFile: run, onNote: (note) => told.push(note) })).toEqual(started);
+  expect(told, 'a run says everything, also what had no effect: nobody asked for that').toEqual([]);
   expect(message({ configFile: run, recipe })).toMatch(/Cannot read the configuration/);
 });
