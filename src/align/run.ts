@@ -1,10 +1,12 @@
 /** Aligning many pictures: in threads, with a record of what was done that a later run goes on from. */
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Piscina } from 'piscina';
+import { forEachConcurrently } from '../concurrent.js';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
+import { type Journal, openJournal } from '../journal.js';
 import { type AlignJob, type AlignSettings, type PictureRecord, writtenFiles } from './job.js';
 import type { Answer, WorkerData } from './worker.js';
 
@@ -41,15 +43,14 @@ const LEFT_OUT = 'left-out.txt';
 export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): Promise<AlignResult> {
   const { out, settings, signal, onProgress = () => {} } = run;
   mkdirSync(out, { recursive: true });
-  const log = openLog(out);
+  const log = openJournal(join(out, LOG), keyOf);
   const hashes = new Map(jobs.map((job) => [job.file, hashOf(job, settings)]));
-  const todo = jobs.filter(({ file }) => !isMade(log.get(file), hashes.get(file) as string, out));
+  const todo = jobs.filter(({ file }) => !isMade(log.entries.get(file), hashes.get(file) as string, out));
   const kept = jobs.length - todo.length;
   let done = kept;
   const receive = (record: PictureRecord) => {
     const logged = { ...record, made: hashes.get(record.file) as string };
-    log.set(record.file, logged);
-    appendFileSync(join(out, LOG), toLine(logged));
+    log.add(logged);
     onProgress(++done, jobs.length);
   };
   onProgress(done, jobs.length);
@@ -59,7 +60,7 @@ export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): P
     writeResults(out, log);
   }
   const records = jobs.flatMap(({ file }) => {
-    const record = log.get(file);
+    const record = log.entries.get(file);
     return record?.made === hashes.get(file) ? [record as LoggedRecord] : [];
   });
   return { records, kept, stopped: signal?.aborted ?? false };
@@ -80,52 +81,16 @@ async function inThreads(jobs: readonly AlignJob[], run: AlignRun, receive: (rec
   const workerData: WorkerData = { out, settings };
   const filename = new URL('./worker.js', import.meta.url).href;
   const pool = new Piscina<AlignJob, Answer>({ filename, name: 'align', workerData, minThreads: threads, maxThreads: threads });
-  let next = 0;
-  let failed = false;
-  const work = async () => {
-    while (next < jobs.length && !failed && !signal?.aborted) {
-      const answer = await pool.run(jobs[next++] as AlignJob);
-      if ('code' in answer) throw new UaferError(answer.code, answer.message);
-      receive(answer.record);
-    }
+  const work = async (job: AlignJob) => {
+    const answer = await pool.run(job);
+    if ('code' in answer) throw new UaferError(answer.code, answer.message);
+    receive(answer.record);
   };
-  const guarded = () =>
-    work().catch((error: unknown) => {
-      failed = true;
-      throw error;
-    });
   try {
-    await Promise.all(Array.from({ length: threads }, guarded));
+    await forEachConcurrently(jobs, threads, work, signal);
   } finally {
     await pool.close();
   }
-}
-
-type Log = Map<string, LoggedRecord>;
-
-/** The records of earlier runs by the pictures' names. A line that a kill cut off is dropped. */
-function openLog(out: string): Log {
-  const path = join(out, LOG);
-  const log: Log = new Map();
-  for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
-    const record = parseLine(line);
-    if (record) log.set(record.file, record);
-  }
-  writeFileAtomically(path, [...log.values()].map(toLine).join(''));
-  return log;
-}
-
-function parseLine(line: string): LoggedRecord | null {
-  try {
-    const record = JSON.parse(line) as LoggedRecord;
-    return typeof record.file === 'string' && typeof record.made === 'string' ? record : null;
-  } catch {
-    return null;
-  }
-}
-
-function toLine(record: LoggedRecord): string {
-  return `${JSON.stringify(record)}\n`;
 }
 
 function hashOf({ path, landmarks }: AlignJob, settings: AlignSettings): string {
@@ -142,13 +107,18 @@ function isMade(record: LoggedRecord | undefined, made: string, out: string): bo
   return record?.made === made && !('error' in record) && writtenFiles(record).every((name) => existsSync(join(out, name)));
 }
 
+/** The picture's name; none for what is no record. */
+function keyOf({ file, made }: LoggedRecord): string | undefined {
+  return typeof file === 'string' && typeof made === 'string' ? file : undefined;
+}
+
 /** In an order that does not depend on the threads. */
-function writeResults(out: string, log: Log): void {
-  const records = [...log.values()].sort((a, b) => (a.file < b.file ? -1 : 1));
-  writeFileAtomically(join(out, LOG), records.map(toLine).join(''));
-  const lines = records.flatMap((record) => {
-    const why = reasonLeftOut(record);
-    return why === null ? [] : [`${record.file}\t${why}\n`];
+function writeResults(out: string, log: Journal<LoggedRecord>): void {
+  const files = [...log.entries.keys()].sort();
+  log.rewrite(files);
+  const lines = files.flatMap((file) => {
+    const why = reasonLeftOut(log.entries.get(file) as LoggedRecord);
+    return why === null ? [] : [`${file}\t${why}\n`];
   });
   writeFileAtomically(join(out, LEFT_OUT), lines.join(''));
 }

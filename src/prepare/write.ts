@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { forEachConcurrently } from '../concurrent.js';
 import { createDirectoryIndex } from '../data/directories.js';
 import { UaferError } from '../errors.js';
 import { liesIn, writeFileAtomically } from '../files.js';
@@ -157,26 +158,16 @@ async function makeAll(
   const { maker, signal, workers, onProgress } = options;
   const total = plan.pictures.length;
   const stage = join(options.out, UNFINISHED);
-  let next = 0;
   let done = total - todo.length;
-  let failed = false;
-  const work = async () => {
-    while (!signal.aborted && !failed && next < todo.length) {
-      const picture = todo[next++] as PlannedPicture;
-      const { path } = picture;
-      try {
-        const { bytes, ...result } = await makeOne(picture, maker);
-        if (bytes) writeFileAtomically(join(stage, path), bytes);
-        else rmSync(join(stage, path), { force: true });
-        journal.add({ path, ...result, from: fingerprints.get(path) as string });
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-      onProgress(++done, total);
-    }
+  const work = async (picture: PlannedPicture) => {
+    const { path } = picture;
+    const { bytes, ...result } = await makeOne(picture, maker);
+    if (bytes) writeFileAtomically(join(stage, path), bytes);
+    else rmSync(join(stage, path), { force: true });
+    journal.add({ path, ...result, from: fingerprints.get(path) as string });
+    onProgress(++done, total);
   };
-  await Promise.all(Array.from({ length: workers }, work));
+  await forEachConcurrently(todo, workers, work, signal);
 }
 
 async function makeOne({ source, path, face }: PlannedPicture, maker: PictureMaker): Promise<Made> {
