@@ -4,9 +4,11 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -65,4 +67,22 @@ export function realPath(path: string): string {
   if (existsSync(path)) return realpathSync(path);
   const whole = resolve(path);
   return join(realPath(dirname(whole)), basename(whole));
+}
+
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Names of all files below `root`, relative to it, with slashes; links to folders are followed, litter is left out. */
+export function filesBelow(root: string, folder = ''): string[] {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(({ name }) => !isLitter(name));
+  return entries.flatMap((entry) => {
+    const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    return entry.isDirectory() || (entry.isSymbolicLink() && isFolder(join(root, name))) ? filesBelow(root, name) : [name];
+  });
+}
+
+/** What systems leave behind in folders and archives. */
+export function isLitter(name: string): boolean {
+  return name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
 }

@@ -1,11 +1,11 @@
 /** From what a person names (files, folders, lists) to the pictures to align. */
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { PICTURE_ENDINGS } from '../data/folder.js';
 import { readLines } from '../data/lists.js';
 import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
-import { liesIn, realPath } from '../files.js';
+import { filesBelow, isFolder, liesIn, realPath } from '../files.js';
 import type { AlignJob } from './job.js';
 
 /** Files that are lists of pictures, a path a line, relative to the list. */
@@ -37,22 +37,19 @@ export function findPictures(inputs: readonly string[], out: string): AlignJob[]
 function picturesOf(input: string, out: string, problems: Problems): AlignJob[] {
   if (!existsSync(input))
     throw new UaferError('USAGE', `${input} does not exist: expected a picture, a folder or a list of pictures.`);
-  if (statSync(input).isDirectory()) {
+  if (isFolder(input)) {
     refuseInside(input, out);
-    return picturesBelow(input, '').map((file) => ({ path: join(input, file), file }));
+    return filesBelow(input)
+      .filter(isPicture)
+      .map((file) => ({ path: join(input, file), file }));
   }
   if (LISTS.has(extname(input).toLowerCase())) return listedPictures(input, out, problems);
   refuseOverwriting(input, out);
   return [{ path: input, file: basename(input) }];
 }
 
-function picturesBelow(root: string, folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
-    const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.name.startsWith('.')) return [];
-    if (entry.isDirectory()) return picturesBelow(root, name);
-    return PICTURE_ENDINGS.has(extname(entry.name).toLowerCase()) ? [name] : [];
-  });
+function isPicture(name: string): boolean {
+  return PICTURE_ENDINGS.has(extname(name).toLowerCase());
 }
 
 function listedPictures(list: string, out: string, problems: Problems): AlignJob[] {

@@ -4,6 +4,7 @@ import { fiveOf68, pairs } from '../align/landmarks.js';
 import { AFFECTNET_CLASSES } from '../data/affectnet.js';
 import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { isFolder } from '../files.js';
 import { type CsvRow, columnPositions, readCsv } from './csv.js';
 import { affectnetLayout, outputName } from './layout.js';
 import { parseNpy } from './npy.js';
@@ -16,7 +17,7 @@ import {
   type PlannedPicture,
   type Published,
 } from './plan.js';
-import { folderStore, isFolder, requireStore, type Store } from './store.js';
+import { folderStore, requireStore, type Store } from './store.js';
 
 interface AffectnetOptions {
   align: Alignment;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { isFolder } from '../files.js';
 import { chooseFrames, type LaboratoryLayout, type LaboratoryPicture, placeByPeople } from './laboratory.js';
 import { type Alignment, compareWithPublished, type Expression, type Plan } from './plan.js';
-import { folderStore, isFolder, type Store } from './store.js';
+import { folderStore, type Store } from './store.js';
 
 export const ILLUMINATIONS = ['Strong', 'Weak', 'Dark'] as const;
 export type Illumination = (typeof ILLUMINATIONS)[number];

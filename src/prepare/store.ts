@@ -1,11 +1,12 @@
 /** The owners' files, unpacked or in the zip that they came in. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { UaferError } from '../errors.js';
+import { filesBelow, isFolder, isLitter } from '../files.js';
 import type { PictureSource } from './plan.js';
 
 /** Files by their names relative to a folder, with slashes. */
@@ -45,15 +46,11 @@ export async function requireStore(places: readonly StorePlace[], advice: string
   throw new UaferError('DATA', `There is neither a folder ${join(parent, folder)} nor ${join(parent, archive)}: ${advice}`);
 }
 
-export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
 export function folderStore(root: string): Store {
   let listed: readonly string[] | undefined;
   let known: ReadonlySet<string> | undefined;
   const names = () => {
-    listed ??= filesUnder(root, '').sort();
+    listed ??= filesBelow(root).sort();
     return listed;
   };
   return {
@@ -78,17 +75,6 @@ export function fileSource(path: string): PictureSource {
     read: () => readFile(path),
   };
 }
-
-function filesUnder(root: string, folder: string): string[] {
-  const entries = readdirSync(join(root, folder), { withFileTypes: true }).filter(({ name }) => !isLitter(name));
-  return entries.flatMap((entry) => {
-    const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    return entry.isDirectory() || (entry.isSymbolicLink() && isFolder(join(root, name))) ? filesUnder(root, name) : [name];
-  });
-}
-
-/** What systems leave behind in folders and archives. */
-const isLitter = (name: string): boolean => name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
 
 async function zipStore(archive: string, folder: string): Promise<Store> {
   const { zip, entries } = await openZip(archive);
