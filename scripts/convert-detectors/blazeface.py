@@ -1,7 +1,14 @@
 """BlazeFace (Bazarevsky et al. 2019) from MediaPipe's TFLite files: the flatbuffer's operators, one by one, as ONNX.
 
 TFLite keeps pictures as (N, H, W, C), ONNX as (N, C, H, W): weights are transposed here, the heads' outputs in the graph.
+
+ONNX Runtime computes on blocks of 8 or 16 channels, and where a depthwise convolution's channels don't fill theirs, or are padded, it takes slower
+code and reorders everything before and after. So every tensor between the pixels and the heads has whole blocks of channels here: the missing
+ones are zeros, from weights that are zero. Where the network itself pads a shortcut's channels before it is added to a convolution, that is cut in
+two: channels with a shortcut, and those without.
 """
+
+import itertools
 
 import numpy as np
 import tflite
@@ -9,6 +16,7 @@ from graph import Graph
 
 OPERATOR = tflite.BuiltinOperator
 OPERATOR_NAMES = {value: name for name, value in vars(OPERATOR).items() if isinstance(value, int)}
+BLOCK = 16
 DTYPES = {tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.INT32: np.int32}
 
 
@@ -26,13 +34,18 @@ class Converter:
         self.names: dict[int, str] = {}
         # Half-precision weights are "dequantised" in these files: the wide tensor's index to the narrow one's.
         self.narrow: dict[int, int] = {}
+        # Shortcuts whose channels are to be padded, still as they were; tensors in two parts, to be put together.
+        self.shortcuts: dict[int, str] = {}
+        self.parts: dict[int, list[str]] = {}
 
     def convert(self, metadata: dict[str, str]) -> bytes:
         [pixels] = self.subgraph.InputsAsNumpy().tolist()
         _, height, width, channels = self.shape(pixels)
+        self.find_unblocked(pixels)
+        self.find_split()
         self.names[pixels] = self.graph.input("pixels", "batch", channels, height, width)
-        for i in range(self.subgraph.OperatorsLength()):
-            self.operator(self.subgraph.Operators(i))
+        for operator in self.operators():
+            self.operator(operator)
         outputs = self.subgraph.OutputsAsNumpy().tolist()
         for index, name in zip(outputs, ["regressors", "classificators"], strict=True):
             _, anchors, values = self.shape(index)
@@ -40,9 +53,36 @@ class Converter:
             self.graph.output(name, "batch", anchors, values)
         return self.graph.bytes(metadata)
 
-    def operator(self, operator: tflite.Operator) -> None:
+    def operators(self) -> list[tflite.Operator]:
+        return [self.subgraph.Operators(i) for i in range(self.subgraph.OperatorsLength())]
+
+    def code(self, operator: tflite.Operator) -> int:
         declared = self.model.OperatorCodes(operator.OpcodeIndex())
-        code = max(declared.BuiltinCode(), declared.DeprecatedBuiltinCode())
+        return max(declared.BuiltinCode(), declared.DeprecatedBuiltinCode())
+
+    def find_unblocked(self, pixels: int) -> None:
+        """Tensors whose channels are what the file says: the pixels and what the heads give."""
+        self.unblocked = {pixels} | {operator.Inputs(0) for operator in self.operators() if self.code(operator) == OPERATOR.RESHAPE}
+
+    def find_split(self) -> None:
+        """For each convolution that is added to a shortcut with fewer blocks of channels: in how many channels the shortcut is."""
+        padded = {
+            operator.Outputs(0): self.channels(operator.Inputs(0)) for operator in self.operators() if self.code(operator) == OPERATOR.PAD
+        }
+        self.split: dict[int, int] = {}
+        for operator in self.operators():
+            if self.code(operator) == OPERATOR.ADD:
+                for one, other in itertools.permutations(operator.InputsAsNumpy().tolist()):
+                    if one in padded and padded[one] < self.channels(one):
+                        self.split[other] = padded[one]
+
+    def channels(self, index: int) -> int:
+        """How many channels a tensor has in the graph."""
+        channels = self.shape(index)[3]
+        return channels if index in self.unblocked else -(-channels // BLOCK) * BLOCK
+
+    def operator(self, operator: tflite.Operator) -> None:
+        code = self.code(operator)
         inputs, [output] = operator.InputsAsNumpy().tolist(), operator.OutputsAsNumpy().tolist()
         if code == OPERATOR.DEQUANTIZE:
             self.narrow[output] = inputs[0]
@@ -60,31 +100,41 @@ class Converter:
         }
         if code not in builders:
             raise SystemExit(f"there is no conversion of the TFLite operator {OPERATOR_NAMES[code]}")
-        self.names[output] = builders[code](operator, inputs, f"t{output}")
+        builders[code](operator, inputs, output)
 
-    def convolution(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def convolution(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.Conv2DOptions)
         # (out, height, width, in) to (out, in, height, width)
-        weight = self.values(inputs[1]).transpose(0, 3, 1, 2)
-        return self.convolve(inputs, output, weight, options, group=1)
+        weight = filled(self.values(inputs[1]).transpose(0, 3, 1, 2), self.channels(output), self.channels(inputs[0]))
+        bias = filled(self.values(inputs[2]), self.channels(output))
+        kept = self.split.get(output)
+        if kept is None:
+            self.names[output] = self.convolve(inputs[0], f"t{output}", weight, bias, options, group=1)
+        else:
+            both = [("kept", slice(None, kept)), ("new", slice(kept, None))]
+            self.parts[output] = [
+                self.convolve(inputs[0], f"t{output}.{name}", weight[part], bias[part], options, group=1) for name, part in both
+            ]
 
-    def depthwise(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def depthwise(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.DepthwiseConv2DOptions)
         expect(options.DepthMultiplier() == 1, "a depth multiplier of 1")
+        channels = self.channels(output)
         # (1, height, width, channels) to (channels, 1, height, width)
-        weight = self.values(inputs[1]).transpose(3, 0, 1, 2)
-        return self.convolve(inputs, output, weight, options, group=len(weight))
+        weight = filled(self.values(inputs[1]).transpose(3, 0, 1, 2), channels)
+        bias = filled(self.values(inputs[2]), channels)
+        self.names[output] = self.convolve(inputs[0], f"t{output}", weight, bias, options, group=channels)
 
-    def convolve(self, inputs: list[int], output: str, weight: np.ndarray, options, group: int) -> str:
+    def convolve(self, input: int, output: str, weight: np.ndarray, bias: np.ndarray, options, group: int) -> str:
         expect(options.DilationHFactor() == options.DilationWFactor() == 1, "no dilation")
-        weights = [self.graph.constant(f"{output}.weight", weight), self.graph.constant(f"{output}.bias", self.values(inputs[2]))]
-        shared = self.window(inputs[0], weight.shape[2:], options)
-        return self.graph.node("Conv", [self.names[inputs[0]], *weights], output, group=group, **shared)
+        weights = [self.graph.constant(f"{output}.weight", weight), self.graph.constant(f"{output}.bias", bias)]
+        shared = self.window(input, weight.shape[2:], options)
+        return self.graph.node("Conv", [self.names[input], *weights], output, group=group, **shared)
 
-    def max_pool(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def max_pool(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.Pool2DOptions)
         window = self.window(inputs[0], (options.FilterHeight(), options.FilterWidth()), options)
-        return self.graph.node("MaxPool", [self.names[inputs[0]]], output, **window)
+        self.names[output] = self.graph.node("MaxPool", [self.names[inputs[0]]], f"t{output}", **window)
 
     def window(self, input: int, kernel: tuple[int, int], options) -> dict[str, list[int]]:
         """ONNX's attributes of a sliding window; TFLite's SAME puts the odd row or column of padding at the end."""
@@ -98,39 +148,51 @@ class Converter:
             end.append(total - total // 2)
         return {"kernel_shape": list(kernel), "strides": strides, "pads": begin + end}
 
-    def relu(self, _: tflite.Operator, inputs: list[int], output: str) -> str:
-        return self.graph.node("Relu", [self.names[inputs[0]]], output)
+    def relu(self, _: tflite.Operator, inputs: list[int], output: int) -> None:
+        parts = self.parts.get(inputs[0])
+        if parts is None:
+            self.names[output] = self.graph.node("Relu", [self.names[inputs[0]]], f"t{output}")
+            return
+        positive = [self.graph.node("Relu", [part], f"t{output}.{i}") for i, part in enumerate(parts)]
+        self.names[output] = self.graph.node("Concat", positive, f"t{output}", axis=1)
 
-    def add(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def add(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.AddOptions)
         expect(options.FusedActivationFunction() == tflite.ActivationFunctionType.NONE, "no fused activation")
-        return self.graph.node("Add", [self.names[i] for i in inputs], output)
+        split = next((i for i in inputs if i in self.parts), None)
+        if split is None:
+            self.names[output] = self.graph.node("Add", [self.names[i] for i in inputs], f"t{output}")
+            return
+        kept, new = self.parts[split]
+        [shortcut] = [self.shortcuts[i] for i in inputs if i != split]
+        self.parts[output] = [self.graph.node("Add", [shortcut, kept], f"t{output}"), new]
 
-    def pad(self, _: tflite.Operator, inputs: list[int], output: str) -> str:
-        """Zeros before and after each axis, axes in TFLite's order."""
-        [n, h, w, c] = self.values(inputs[1]).astype(np.int64)
-        pads = self.graph.constant(f"{output}.pads", np.stack([n, c, h, w], axis=1).reshape(-1))
-        return self.graph.node("Pad", [self.names[inputs[0]], pads], output)
+    def pad(self, _: tflite.Operator, inputs: list[int], output: int) -> None:
+        """Zeros behind a shortcut's channels, which are there already or will not be added."""
+        [n, h, w, c] = self.values(inputs[1]).tolist()
+        expect(n == h == w == [0, 0] and c[0] == 0, "channels padded at their end")
+        wider = self.channels(output) > self.channels(inputs[0])
+        (self.shortcuts if wider else self.names)[output] = self.names[inputs[0]]
 
-    def resize(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def resize(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.ResizeBilinearOptions)
         expect(options.HalfPixelCenters() and not options.AlignCorners(), "half-pixel centres")
         scales = self.values(inputs[1]) / np.array(self.shape(inputs[0])[1:3])
-        name = self.graph.constant(f"{output}.scales", np.array([1, 1, *scales], np.float32))
+        name = self.graph.constant(f"t{output}.scales", np.array([1, 1, *scales], np.float32))
         coordinates = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-        return self.graph.node("Resize", [self.names[inputs[0]], "", name], output, **coordinates)
+        self.names[output] = self.graph.node("Resize", [self.names[inputs[0]], "", name], f"t{output}", **coordinates)
 
-    def reshape(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def reshape(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         """(N, H, W, anchors a cell * values) to (N, anchors, values)."""
         _, anchors, values = self.shape(operator.Outputs(0))
-        last = self.graph.node("Transpose", [self.names[inputs[0]]], f"{output}.last", perm=[0, 2, 3, 1])
-        shape = self.graph.constant(f"{output}.shape", np.array([0, anchors, values], np.int64))
-        return self.graph.node("Reshape", [last, shape], output)
+        last = self.graph.node("Transpose", [self.names[inputs[0]]], f"t{output}.last", perm=[0, 2, 3, 1])
+        shape = self.graph.constant(f"t{output}.shape", np.array([0, anchors, values], np.int64))
+        self.names[output] = self.graph.node("Reshape", [last, shape], f"t{output}")
 
-    def concatenate(self, operator: tflite.Operator, inputs: list[int], output: str) -> str:
+    def concatenate(self, operator: tflite.Operator, inputs: list[int], output: int) -> None:
         options = self.options(operator, tflite.ConcatenationOptions)
         expect(options.Axis() == 1 and len(self.shape(inputs[0])) == 3, "concatenation of anchors")
-        return self.graph.node("Concat", [self.names[i] for i in inputs], output, axis=1)
+        self.names[output] = self.graph.node("Concat", [self.names[i] for i in inputs], f"t{output}", axis=1)
 
     def options(self, operator: tflite.Operator, kind):
         table, options = operator.BuiltinOptions(), kind()
@@ -145,6 +207,11 @@ class Converter:
         tensor = self.subgraph.Tensors(index)
         data = self.model.Buffers(tensor.Buffer()).DataAsNumpy().tobytes()
         return np.frombuffer(data, DTYPES[tensor.Type()]).reshape(self.shape(index))
+
+
+def filled(values: np.ndarray, *sizes: int) -> np.ndarray:
+    """With zeros at the end of the first axes, which come to have these sizes."""
+    return np.pad(values, [(0, size - now) for size, now in zip(sizes, values.shape)] + [(0, 0)] * (values.ndim - len(sizes)))
 
 
 def expect(condition: bool, what: str) -> None:
