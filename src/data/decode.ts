@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { decode as decodeBmp } from 'bmp-ts';
 import sharp from 'sharp';
 import { UaferError } from '../errors.js';
@@ -29,13 +29,13 @@ sharp.cache(false);
  * @throws UaferError `IMAGE` naming the file when it is missing, empty, cut off or no picture.
  */
 export async function decodePicture(path: string, options: DecodeOptions = {}): Promise<Picture> {
+  let bytes: Uint8Array;
   try {
-    return await decodeWithSharp(path, options);
+    bytes = await readFile(path);
   } catch (cause) {
-    // sharp knows no BMP, of which AffectNet has a few.
-    if (isUnsupported(cause)) return decodeBmpOr(cause, () => readFileSync(path), path);
     throw unreadable(path, cause);
   }
+  return decodeBytes(bytes, path, options);
 }
 
 /** As `decodePicture`, of a file's bytes; `name` stands in errors. */
@@ -43,19 +43,48 @@ export async function decodeBytes(bytes: Uint8Array, name: string, options: Deco
   try {
     return await decodeWithSharp(bytes, options);
   } catch (cause) {
-    if (isUnsupported(cause)) return decodeBmpOr(cause, () => bytes, name);
+    // sharp knows no BMP, of which AffectNet has a few.
+    if (isUnsupported(cause) && isBmp(bytes)) return decodeBmpFile(bytes, name);
     throw unreadable(name, cause);
   }
 }
 
-async function decodeWithSharp(source: string | Uint8Array, { upright = false }: DecodeOptions): Promise<Picture> {
-  const ignoreIcc = !upright || isSrgb((await sharp(source).metadata()).icc);
-  const image = sharp(source, { failOn: 'error', ignoreIcc, autoOrient: upright });
+async function decodeWithSharp(bytes: Uint8Array, { upright = false }: DecodeOptions): Promise<Picture> {
+  const ignoreIcc = !upright || isSrgb(await profileOf(bytes));
+  const image = sharp(bytes, { failOn: 'error', ignoreIcc, autoOrient: upright });
   const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({
     resolveWithObject: true,
   });
   return { data: info.channels === 1 ? repeatGrey(data) : data, width: info.width, height: info.height };
 }
+
+/** The embedded colour profile. sharp takes a twentieth of a photo's whole time to say it of a JPEG, so that is looked for here. */
+async function profileOf(bytes: Uint8Array): Promise<Buffer | undefined> {
+  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
+  return isJpeg
+    ? jpegProfile(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+    : (await sharp(bytes).metadata()).icc;
+}
+
+/** The first part of a JPEG's profile (ICC.1:2022, B.4), which holds its tags' table and, in all but huge ones, its description. */
+function jpegProfile(file: Buffer): Buffer | undefined {
+  const signature = 'ICC_PROFILE\0';
+  for (let at = 2; at + 4 <= file.length && file[at] === 0xff; at += 2 + file.readUInt16BE(at + 2)) {
+    // Any number of fill bytes may stand before a marker.
+    while (file[at + 1] === 0xff && at + 5 <= file.length) at++;
+    const marker = file[at + 1] as number;
+    if (marker === START_OF_SCAN) return undefined;
+    const start = at + 4;
+    const isProfile = marker === APPLICATION_2 && file.toString('latin1', start, start + signature.length) === signature;
+    // Behind the signature: number of this part, number of parts.
+    if (isProfile) return file.subarray(start + signature.length + 2, at + 2 + file.readUInt16BE(at + 2));
+  }
+  return undefined;
+}
+
+/** JPEG's markers (ITU-T T.81, table B.1). */
+const START_OF_SCAN = 0xda;
+const APPLICATION_2 = 0xe2;
 
 /** Whether a profile changes nothing, by what it calls itself: applying it takes longer than to decode the photo. */
 function isSrgb(profile: Buffer | undefined): boolean {
@@ -80,10 +109,12 @@ function isUnsupported(cause: unknown): boolean {
   return cause instanceof Error && /unsupported image format/.test(cause.message);
 }
 
-function decodeBmpOr(notByOthers: unknown, read: () => Uint8Array, name: string): Picture {
+function isBmp(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x42 && bytes[1] === 0x4d; // BM
+}
+
+function decodeBmpFile(bytes: Uint8Array, name: string): Picture {
   try {
-    const bytes = read();
-    if (bytes[0] !== 0x42 || bytes[1] !== 0x4d) throw notByOthers; // BM
     const { data, width, height } = decodeBmp(Buffer.from(bytes), { toRGBA: true });
     return { data: withoutAlpha(data), width, height };
   } catch (cause) {

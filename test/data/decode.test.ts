@@ -108,6 +108,27 @@ describe('decodePicture', () => {
     expect(off(await shown((file) => source().withIccProfile('srgb').png().toFile(file), true))).toBe(0);
   });
 
+  it("finds a JPEG's profile behind its other headers", async () => {
+    const red = sharp({ create: { width: 16, height: 16, channels: 3, background: { r: 200, g: 40, b: 40 } } });
+    const jpeg = (profile: string) =>
+      red
+        .clone()
+        .withExif({ IFD0: { Artist: 'nobody' } })
+        .withIccProfile(profile)
+        .jpeg({ quality: 100 });
+    const first = async (file: Buffer, upright: boolean) => [
+      ...(await decodeBytes(file, 'a.jpg', { upright })).data.subarray(0, 3),
+    ];
+    const wide = await jpeg('p3').toBuffer();
+    expect((await first(wide, true))[0]).toBeGreaterThan(190);
+    expect((await first(wide, false))[0]).toBeLessThan(190);
+    const plain = await jpeg('srgb').toBuffer();
+    expect(await first(plain, true)).toEqual(await first(plain, false));
+    // Markers may have any number of bytes 0xff before them.
+    const filled = Buffer.concat([wide.subarray(0, 2), Buffer.from([0xff, 0xff]), wide.subarray(2)]);
+    expect(await first(filled, true)).toEqual(await first(wide, true));
+  });
+
   it("reads a file's bytes as it reads the file", async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, 'a.jpg');
