@@ -99,7 +99,7 @@ async function detect(
   const { side } = SHAPES[range];
   const length = CHANNELS * side * side;
   const pixels = new Float32Array(scratch.take('pixels', length * Float32Array.BYTES_PER_ELEMENT), 0, length);
-  letterbox(picture, side, pixels, scratch);
+  letterbox(picture, side, pixels);
   const outputs = await network.run(pixels, [1, CHANNELS, side, side]);
   const [logits, values] = [output(outputs, 'classificators').data, output(outputs, 'regressors').data];
   const found = mergeSame(candidates(logits, values, anchors, side, threshold), overlap);

@@ -1,3 +1,4 @@
+import { kernels } from '../kernels/kernels.js';
 import type { Picture } from './decode.js';
 
 export type ResizeFilter = 'bilinear' | 'bicubic';
@@ -22,129 +23,119 @@ function cubic(signed: number): number {
 
 /** Weights have 22 fractional bits, so that 8-bit pixels times weights, summed, stay within a signed 32-bit word. */
 const PRECISION = 22;
-const HALF = 1 << (PRECISION - 1);
+/** A weight goes to the kernel in two parts of 16 bits, of which the lower one has so many of its bits. */
+const LOW_BITS = 11;
 const CHANNELS = 3;
+/** Rows are copied to the kernel's memory so many bytes at a time: no second copy of a huge picture, and what fits a core's cache. */
+const STRIP_BYTES = 1 << 18;
 
-interface Coefficients {
-  /** First source position of each output position. */
-  first: Int32Array;
-  /** Number of source positions of each output position. */
-  count: Int32Array;
-  /** Fixed-point weights, `taps` for each output position. */
-  weights: Int32Array;
-  taps: number;
+/** Where a picture stands on a black canvas, all in pixels. The canvas holds all of it. */
+export interface Canvas {
+  width: number;
+  height: number;
+  left: number;
+  top: number;
 }
 
 /**
  * Resizes RGB pixels as Pillow does: antialiased separable resampling (the kernel is widened when shrinking), horizontal then
  * vertical, with fixed-point weights and rounding to 8 bits after each pass. Equal to `Image.resize` bit for bit, except that Pillow
  * from version 13 on begins with the vertical pass when the height shrinks much more than the width.
+ *
+ * @param canvas resizes a canvas with the picture on it instead
  */
-export function resizePicture(picture: Picture, width: number, height: number, filter: ResizeFilter): Picture {
-  const narrow = picture.width === width ? picture : resizeRows(picture, width, coefficients(picture.width, width, filter));
-  return narrow.height === height ? narrow : resizeColumns(narrow, height, coefficients(narrow.height, height, filter));
+export function resizePicture(
+  picture: Picture,
+  width: number,
+  height: number,
+  filter: ResizeFilter,
+  canvas: Canvas = { width: picture.width, height: picture.height, left: 0, top: 0 },
+): Picture {
+  const columns = axis(canvas.width, width, filter, canvas.left, picture.width);
+  const rows = axis(canvas.height, height, filter, canvas.top, picture.height);
+  const length = width * CHANNELS;
+  // A row has room for what the kernel writes beyond its end, and below the last one there is another that it may read.
+  const stride = length + CHANNELS;
+  const strip = Math.max(1, Math.floor(STRIP_BYTES / (picture.width * CHANNELS)));
+  const blocks = [
+    columns.spans.byteLength,
+    columns.weights.byteLength,
+    rows.spans.byteLength,
+    rows.weights.byteLength,
+    Math.min(strip, picture.height) * picture.width * CHANNELS,
+    (picture.height + 1) * stride,
+    height * length,
+  ];
+  const kernel = kernels(...blocks);
+  const [columnSpans = 0, columnWeights = 0, rowSpans = 0, rowWeights = 0, source = 0, narrow = 0, out = 0] = kernel.places;
+  copy(kernel.bytes, columns, columnSpans, columnWeights);
+  copy(kernel.bytes, rows, rowSpans, rowWeights);
+  const sourceStride = picture.width * CHANNELS;
+  for (let y = 0; y < picture.height; y += strip) {
+    const count = Math.min(strip, picture.height - y);
+    kernel.bytes.set(picture.data.subarray(y * sourceStride, (y + count) * sourceStride), source);
+    const to = narrow + y * stride;
+    kernel.resizeRows(source, sourceStride, count, to, stride, width, columnSpans, columnWeights, columns.pairs);
+  }
+  kernel.resizeColumns(narrow, stride, length, out, height, rowSpans, rowWeights, rows.pairs);
+  return { data: kernel.bytes.slice(out, out + height * length), width, height };
 }
 
-const cache = new Map<string, Coefficients>();
+/** The weights along one axis, as the kernel takes them. */
+interface Axis {
+  /** For each output position its first source position and the number of pairs of positions that it weighs from there on. */
+  spans: Int32Array;
+  /** For each output position `pairs` times four numbers: the high parts of two weights, then their low parts. */
+  weights: Int16Array;
+  pairs: number;
+}
+
+const cache = new Map<string, Axis>();
 /** A data set of pictures of every size would otherwise keep one entry for each. */
 const CACHE_LIMIT = 256;
 
-function coefficients(from: number, to: number, filter: ResizeFilter): Coefficients {
-  const key = `${from} ${to} ${filter}`;
+/** Of `from` source positions those from `start` on, `visible` in number, are the picture's: a span counts from there, and the others are 0. */
+function axis(from: number, to: number, filter: ResizeFilter, start: number, visible: number): Axis {
+  const key = `${from} ${to} ${filter} ${start} ${visible}`;
   let found = cache.get(key);
   if (found === undefined) {
     if (cache.size >= CACHE_LIMIT) cache.clear();
-    found = computeCoefficients(from, to, KERNELS[filter]);
+    found = computeAxis(from, to, KERNELS[filter], start, visible);
     cache.set(key, found);
   }
   return found;
 }
 
-function computeCoefficients(from: number, to: number, kernel: Kernel): Coefficients {
+function computeAxis(from: number, to: number, kernel: Kernel, start: number, visible: number): Axis {
   const scale = from / to;
   const stretch = Math.max(scale, 1);
   const support = kernel.support * stretch;
-  const taps = Math.ceil(support) * 2 + 1;
-  const first = new Int32Array(to);
-  const count = new Int32Array(to);
-  const weights = new Int32Array(to * taps);
+  const pairs = Math.ceil((Math.ceil(support) * 2 + 1) / 2);
+  const spans = new Int32Array(2 * to);
+  const weights = new Int16Array(to * pairs * 4);
   for (let i = 0; i < to; i++) {
     const center = (i + 0.5) * scale;
-    const start = Math.max(0, Math.trunc(center - support + 0.5));
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
     const end = Math.min(from, Math.trunc(center + support + 0.5));
-    const raw = Array.from({ length: end - start }, (_, k) => kernel.weight((k + start - center + 0.5) * (1 / stretch)));
+    const raw = Array.from({ length: end - first }, (_, k) => kernel.weight((k + first - center + 0.5) * (1 / stretch)));
     const total = raw.reduce((sum, weight) => sum + weight, 0);
-    first[i] = start;
-    count[i] = end - start;
-    raw.forEach((weight, k) => {
-      weights[i * taps + k] = toFixed(weight / total);
+    const before = Math.max(0, start - first);
+    const seen = raw.slice(before, Math.max(before, start + visible - first));
+    spans.set([seen.length === 0 ? 0 : first + before - start, Math.ceil(seen.length / 2)], 2 * i);
+    seen.forEach((weight, k) => {
+      const fixed = toFixed(weight / total);
+      const at = (i * pairs + (k >> 1)) * 4 + (k & 1);
+      weights[at] = fixed >> LOW_BITS;
+      weights[at + 2] = fixed & ((1 << LOW_BITS) - 1);
     });
   }
-  return { first, count, weights, taps };
+  return { spans, weights, pairs };
 }
 
 /** Rounds half away from zero. */
 const toFixed = (weight: number): number => Math.trunc(weight * (1 << PRECISION) + (weight < 0 ? -0.5 : 0.5));
 
-function resizeRows({ data, width, height }: Picture, to: number, { first, count, weights, taps }: Coefficients): Picture {
-  const out = new Uint8ClampedArray(to * height * CHANNELS);
-  let at = 0;
-  for (let y = 0; y < height; y++) {
-    const row = y * width * CHANNELS;
-    for (let x = 0; x < to; x++) {
-      let red = HALF;
-      let green = HALF;
-      let blue = HALF;
-      let from = row + (first[x] as number) * CHANNELS;
-      const start = x * taps;
-      const end = start + (count[x] as number);
-      for (let k = start; k < end; k++) {
-        const weight = weights[k] as number;
-        red = (red + Math.imul(data[from] as number, weight)) | 0;
-        green = (green + Math.imul(data[from + 1] as number, weight)) | 0;
-        blue = (blue + Math.imul(data[from + 2] as number, weight)) | 0;
-        from += CHANNELS;
-      }
-      out[at++] = red >> PRECISION;
-      out[at++] = green >> PRECISION;
-      out[at++] = blue >> PRECISION;
-    }
-  }
-  return { data: new Uint8Array(out.buffer), width: to, height };
-}
-
-function resizeColumns({ data, width }: Picture, to: number, { first, count, weights, taps }: Coefficients): Picture {
-  const stride = width * CHANNELS;
-  const out = new Uint8ClampedArray(to * stride);
-  const sums = new Int32Array(stride);
-  for (let y = 0; y < to; y++) {
-    const from = (first[y] as number) * stride;
-    const rows = count[y] as number;
-    sums.fill(HALF);
-    for (let k = 0; k < rows; k += ROWS_AT_ONCE) {
-      const used = Math.min(ROWS_AT_ONCE, rows - k);
-      addRows(sums, data, from + k * stride, used, weights, y * taps + k);
-    }
-    const row = y * stride;
-    for (let i = 0; i < stride; i++) out[row + i] = (sums[i] as number) >> PRECISION;
-  }
-  return { data: new Uint8Array(out.buffer), width, height: to };
-}
-
-/** Four rows a pass, so that a sum is loaded and stored once for each four products. */
-const ROWS_AT_ONCE = 4;
-
-/** Adds up to four rows of pixels, which begin at `from`, times their weights to `sums`. */
-function addRows(sums: Int32Array, data: Uint8Array, from: number, rows: number, weights: Int32Array, at: number): void {
-  const stride = sums.length;
-  // Rows beyond the last are the last one again, with weight 0.
-  const start = (row: number) => from + Math.min(row, rows - 1) * stride;
-  const weight = (row: number) => (row < rows ? (weights[at + row] as number) : 0);
-  const [r1, r2, r3] = [start(1), start(2), start(3)];
-  const [w0, w1, w2, w3] = [weight(0), weight(1), weight(2), weight(3)];
-  for (let i = 0; i < stride; i++) {
-    const upper = (Math.imul(data[from + i] as number, w0) + Math.imul(data[r1 + i] as number, w1)) | 0;
-    const lower = (Math.imul(data[r2 + i] as number, w2) + Math.imul(data[r3 + i] as number, w3)) | 0;
-    sums[i] = ((sums[i] as number) + upper + lower) | 0;
-  }
+function copy(memory: Uint8Array, { spans, weights }: Axis, spansAt: number, weightsAt: number): void {
+  memory.set(new Uint8Array(spans.buffer), spansAt);
+  memory.set(new Uint8Array(weights.buffer), weightsAt);
 }

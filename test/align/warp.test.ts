@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Similarity } from '#uafer/align/similarity.js';
 import { warpPicture } from '#uafer/align/warp.js';
@@ -43,6 +44,50 @@ describe('warpPicture', () => {
     const large: Picture = { data: testPixels(60, 40, 3), width: 60, height: 40 };
     const shrunk = warpPicture(large, turned(0, 0.25, 0, 0), 15, 10);
     expect([...shrunk.data]).toEqual([...resizePicture(large, 15, 10, 'bicubic').data]);
+  });
+
+  /** Keys' kernel (1981) at one place, in double precision; pixels beyond an edge are the edge's. */
+  function keys({ data, width, height }: Picture, x: number, y: number, channel: number): number {
+    const weight = (signed: number) => {
+      const d = Math.abs(signed);
+      return d < 1 ? (1.5 * d - 2.5) * d * d + 1 : d < 2 ? ((2.5 - 0.5 * d) * d - 4) * d + 2 : 0;
+    };
+    const around = (place: number) => [-1, 0, 1, 2].map((step) => Math.floor(place - 0.5) + step);
+    let sum = 0;
+    for (const row of around(y)) {
+      for (const column of around(x)) {
+        const pixel = Math.min(height - 1, Math.max(0, row)) * width + Math.min(width - 1, Math.max(0, column));
+        sum += weight(row + 0.5 - y) * weight(column + 0.5 - x) * (data[pixel * 3 + channel] as number);
+      }
+    }
+    return Math.min(255, Math.max(0, sum));
+  }
+
+  it("samples by Keys' kernel, to the rounding of its weights, black outside", () => {
+    const place = fc.double({ min: -9, max: 9, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.double({ min: -180, max: 180, noNaN: true }),
+        fc.double({ min: 1, max: 3, noNaN: true }),
+        place,
+        place,
+        (angle, scale, dx, dy) => {
+          const { a, b } = turned(angle, scale, 0, 0);
+          const warped = warpPicture(picture, { a, b, dx, dy }, 14, 11);
+          for (let v = 0; v < 11; v++)
+            for (let u = 0; u < 14; u++) {
+              const [p, q, square] = [u + 0.5 - dx, v + 0.5 - dy, a * a + b * b];
+              const [x, y] = [(a * p + b * q) / square, (a * q - b * p) / square];
+              // Within 2^-30 of an edge, rounding decides what is inside.
+              if ([x, y, x - picture.width, y - picture.height].some((distance) => Math.abs(distance) < 1e-6)) continue;
+              const inside = x > 0 && x < picture.width && y > 0 && y < picture.height;
+              at(warped, u, v).forEach((value, channel) => {
+                expect(Math.abs(value - (inside ? keys(picture, x, y, channel) : 0))).toBeLessThanOrEqual(inside ? 0.53 : 0);
+              });
+            }
+        },
+      ),
+    );
   });
 
   // A gradient is straight, so that every right resampling gives its value at the place that the transform says: within a level of rounding

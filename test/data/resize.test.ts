@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodePicture } from '#uafer/data/decode.js';
+import { decodePicture, type Picture } from '#uafer/data/decode.js';
 import { createRandom } from '#uafer/data/random.js';
 import { resizePicture } from '#uafer/data/resize.js';
 import { type TransformOptions, toSquare, writeTensor } from '#uafer/data/transforms.js';
@@ -58,6 +58,40 @@ describe("the original's test transforms", () => {
   });
 });
 
+/** Pillow's resampling as its documentation and source state it, one output value after the other. */
+function plain({ data, width, height }: Picture, toWidth: number, toHeight: number, filter: 'bilinear' | 'bicubic'): number[] {
+  const support = filter === 'bilinear' ? 1 : 2;
+  const weight = (signed: number) => {
+    const x = Math.abs(signed);
+    if (filter === 'bilinear') return Math.max(0, 1 - x);
+    return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((x - 5) * x + 8) * x * -0.5 + 2 : 0;
+  };
+  const along = (length: number, to: number, value: (at: number) => number) =>
+    Array.from({ length: to }, (_, i) => {
+      const scale = length / to;
+      const wide = Math.max(1, scale);
+      const middle = (i + 0.5) * scale;
+      const from = Math.max(0, Math.trunc(middle - support * wide + 0.5));
+      const end = Math.min(length, Math.trunc(middle + support * wide + 0.5));
+      const places = Array.from({ length: end - from }, (_, k) => from + k);
+      const weights = places.map((place) => weight((place - middle + 0.5) / wide));
+      const total = weights.reduce((sum, one) => sum + one, 0);
+      const fixed = weights.map((one) => Math.trunc((one / total) * 2 ** 22 + Math.sign(one) * 0.5));
+      const sum = places.reduce((all, place, k) => all + value(place) * (fixed[k] as number), 2 ** 21);
+      return Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22)));
+    });
+  const channels = [0, 1, 2].map((channel) => {
+    const rows = Array.from({ length: height }, (_, y) =>
+      along(width, toWidth, (x) => data[(y * width + x) * 3 + channel] as number),
+    );
+    return Array.from({ length: toWidth }, (_, x) => along(height, toHeight, (y) => rows[y]?.[x] as number));
+  });
+  return Array.from({ length: toWidth * toHeight * 3 }, (_, i) => {
+    const pixel = Math.floor(i / 3);
+    return channels[i % 3]?.[pixel % toWidth]?.[Math.floor(pixel / toWidth)] as number;
+  });
+}
+
 describe('resizePicture', () => {
   const side = fc.integer({ min: 1, max: 40 });
   const filter = fc.constantFrom('bilinear' as const, 'bicubic' as const);
@@ -82,6 +116,47 @@ describe('resizePicture', () => {
         },
       ),
     );
+  });
+
+  it("is Pillow's resampling, larger and smaller, byte for byte", () => {
+    fc.assert(
+      fc.property(fc.nat(99), side, side, side, side, filter, (seed, width, height, toWidth, toHeight, kernel) => {
+        const picture = { data: testPixels(width, height, seed), width, height };
+        const resized = resizePicture(picture, toWidth, toHeight, kernel);
+        expect([...resized.data]).toEqual(plain(picture, toWidth, toHeight, kernel));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('resizes a picture on a black canvas as a picture with black around it', () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(side, side, side, side),
+        fc.tuple(side, side),
+        filter,
+        ([left, top, right, bottom], size, kernel) => {
+          const [width, height] = [5, 7];
+          const data = testPixels(width, height, 2);
+          const canvas = { left, top, width: left + width + right, height: top + height + bottom };
+          const framed = { data: new Uint8Array(canvas.width * canvas.height * 3), width: canvas.width, height: canvas.height };
+          for (let y = 0; y < height; y++) {
+            framed.data.set(data.subarray(y * width * 3, (y + 1) * width * 3), ((y + top) * canvas.width + left) * 3);
+          }
+          const resized = resizePicture({ data, width, height }, ...size, kernel, canvas);
+          expect(resized).toEqual(resizePicture(framed, ...size, kernel));
+        },
+      ),
+    );
+  });
+
+  it('resizes a picture of more bytes than are copied at once', () => {
+    const [width, height] = [1200, 900];
+    const large = { data: testPixels(width, height, 4), width, height };
+    const [rows, all] = [resizePicture(large, 40, height, 'bicubic'), resizePicture(large, 40, 30, 'bicubic')];
+    expect(all).toEqual(resizePicture(rows, 40, 30, 'bicubic'));
+    const last = large.data.subarray(-width * 3);
+    expect(rows.data.subarray(-40 * 3)).toEqual(resizePicture({ data: last, width, height: 1 }, 40, 1, 'bicubic').data);
   });
 
   it('leaves a picture of that size as it is', () => {
