@@ -3,7 +3,7 @@
  * faces with BlazeFace beside detection alone by @vladmandic/human. All take turns, because a shared machine's speed drifts. Lists every
  * face that either detector finds.
  *
- *   PYTHON=python3 node bench/align.js [--photos FOLDER] [--photo FILE] [--rounds 5] [--threads 1] [--python-threads 2]
+ *   PYTHON=python3 node bench/align.js [--photos FOLDER] [--photo FILE] [--rounds 5] [--threads 1] [--photo-threads 2] [--python-threads 2]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,10 +25,12 @@ const { values } = parseArgs({
     photo: { type: 'string', default: 'examples/photos/three.jpg' },
     rounds: { type: 'string', default: '5' },
     threads: { type: 'string', default: '1' },
+    // One photo at a time leaves the other core free.
+    'photo-threads': { type: 'string', default: '2' },
     'python-threads': { type: 'string', default: '2' },
   },
 });
-const [rounds, threads] = [Number(values.rounds), Number(values.threads)];
+const [rounds, threads, photoThreads] = [values.rounds, values.threads, values['photo-threads']].map(Number);
 const files = readdirSync(values.photos)
   .filter((file) => ['.jpg', '.jpeg', '.png'].includes(extname(file).toLowerCase()))
   .map((file) => join(values.photos, file));
@@ -38,13 +40,15 @@ const ALIGN = { style: /** @type {const} */ ('similarity'), size: 224, margin: 0
 
 const photos = await Promise.all(files.map((file) => decodePicture(file)));
 const mtcnn = await createDetector('mtcnn', { threads });
-const blazeface = await createDetector('blazeface', { threads });
+const blazeface = await createDetector('blazeface', { threads: photoThreads });
 /** @type {Record<'decoding' | 'detection' | 'alignment', number[]>} */
 const stages = { decoding: [], detection: [], alignment: [] };
 
 const runtime = JSON.parse(readFileSync(new URL('../node_modules/onnxruntime-node/package.json', import.meta.url), 'utf8'));
 console.log(`${cpus().length} x ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)} before`);
-console.log(`uafer: ONNX Runtime ${runtime.version}, ${threads} threads, Node.js ${process.version}`);
+console.log(
+  `uafer: ONNX Runtime ${runtime.version} with ${threads} threads (BlazeFace: ${photoThreads}), Node.js ${process.version}`,
+);
 
 const careful = [
   { name: 'uafer, MTCNN', pass: () => timed(() => detectAll(mtcnn)), close: async () => {} },
