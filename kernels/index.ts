@@ -1,3 +1,4 @@
+export { areaMeans } from './areas';
 export { resizeColumns, resizeRows } from './resize';
 export { warp } from './warp';
 

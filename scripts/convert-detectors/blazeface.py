@@ -2,7 +2,7 @@
 
 TFLite keeps pictures as (N, H, W, C), ONNX as (N, C, H, W): weights are transposed here, the heads' outputs in the graph.
 
-ONNX Runtime computes on blocks of 8 or 16 channels, and where a depthwise convolution's channels don't fill theirs, or are padded, it takes slower
+ONNX Runtime computes on blocks of channels, and where a depthwise convolution's channels don't fill theirs, or are padded, it takes slower
 code and reorders everything before and after. So every tensor between the pixels and the heads has whole blocks of channels here: the missing
 ones are zeros, from weights that are zero. Where the network itself pads a shortcut's channels before it is added to a convolution, that is cut in
 two: channels with a shortcut, and those without.
@@ -12,11 +12,10 @@ import itertools
 
 import numpy as np
 import tflite
-from graph import Graph
+from graph import CHANNEL_BLOCK, Graph
 
 OPERATOR = tflite.BuiltinOperator
 OPERATOR_NAMES = {value: name for name, value in vars(OPERATOR).items() if isinstance(value, int)}
-BLOCK = 16
 DTYPES = {tflite.TensorType.FLOAT16: np.float16, tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.INT32: np.int32}
 
 
@@ -79,7 +78,7 @@ class Converter:
     def channels(self, index: int) -> int:
         """How many channels a tensor has in the graph."""
         channels = self.shape(index)[3]
-        return channels if index in self.unblocked else -(-channels // BLOCK) * BLOCK
+        return channels if index in self.unblocked else -(-channels // CHANNEL_BLOCK) * CHANNEL_BLOCK
 
     def operator(self, operator: tflite.Operator) -> None:
         code = self.code(operator)

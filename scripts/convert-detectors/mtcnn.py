@@ -4,6 +4,7 @@ Rounding apart the networks are the same, but written so that ONNX Runtime is fa
 - PReLU with a slope a of each channel is a x + (1 - a) relu(x), that is, two 1 x 1 convolutions of single channels. The runtime's own
   PReLU took half of the time, and the change of layout before and after it another tenth. Before the linear heads of P-Net the two
   factors go into their weights.
+- After the first convolution, on the most pixels, pooling comes before PReLU (`pooled_first`).
 - Channels are filled up with zeros to a multiple of 16, which is what its convolutions want.
 - The softmax of two classes is the sigmoid of the difference of their logits.
 - The first dense layer takes its features in the order channel, row, column; the state dicts have them in the order column, row, channel.
@@ -13,14 +14,13 @@ import io
 
 import numpy as np
 import torch
-from graph import Graph
+from graph import CHANNEL_BLOCK, Graph
 
 # The max pooling after each convolution: side of its window; stride 2, the last window may reach beyond.
 CONVOLUTIONS = {"pnet": [2, None, None], "rnet": [3, 3, None], "onet": [3, 3, 2, None]}
 # The dense layer's name, its input as channels, height, width; and the heads' name.
 DENSE = {"rnet": ("dense4", (64, 3, 3), "dense5"), "onet": ("dense5", (128, 3, 3), "dense6")}
 SIDE = {"rnet": 24, "onet": 48}
-CHANNEL_BLOCK = 16
 
 
 def convert_mtcnn(name: str, archive: bytes, metadata: dict[str, str]) -> bytes:
@@ -40,7 +40,7 @@ def convert_mtcnn(name: str, archive: bytes, metadata: dict[str, str]) -> bytes:
 
 def proposal(graph: Graph, weights: dict, x: str) -> None:
     first, second, _ = CONVOLUTIONS["pnet"]
-    x = activated(graph, weights, x, 1, first)
+    x, weights = pooled_first(graph, weights, x, first)
     x = activated(graph, weights, x, 2, second)
     x, positive, slope = split(graph, weights, x, 3)
     logit, logit_bias = face_logit(weights, "conv4_1")
@@ -56,7 +56,8 @@ def proposal(graph: Graph, weights: dict, x: str) -> None:
 
 
 def crop_network(graph: Graph, weights: dict, x: str, name: str) -> None:
-    for layer, pool in enumerate(CONVOLUTIONS[name], 1):
+    x, weights = pooled_first(graph, weights, x, CONVOLUTIONS[name][0])
+    for layer, pool in enumerate(CONVOLUTIONS[name][1:], 2):
         x = activated(graph, weights, x, layer, pool)
     dense, features, heads = DENSE[name]
     x = graph.node("Flatten", [x], "features")
@@ -78,7 +79,46 @@ def activated(graph: Graph, weights: dict, x: str, layer: int, pool: int | None)
     straight = scale(graph, x, f"conv{layer}.straight", slope)
     bent = scale(graph, positive, f"conv{layer}.bent", 1 - slope)
     x = graph.node("Add", [straight, bent], f"conv{layer}.prelu")
-    return graph.node("MaxPool", [x], f"pool{layer}", kernel_shape=[pool, pool], strides=[2, 2], ceil_mode=1) if pool else x
+    return max_pool(graph, x, layer, pool) if pool else x
+
+
+def max_pool(graph: Graph, x: str, layer: int, pool: int) -> str:
+    return graph.node("MaxPool", [x], f"pool{layer}", kernel_shape=[pool, pool], strides=[2, 2], ceil_mode=1)
+
+
+def pooled_first(graph: Graph, weights: dict, x: str, pool: int) -> tuple[str, dict]:
+    """The first convolution, pooling and PReLU, in this order; and the weights for what follows.
+
+    Over a window whose largest value is M and smallest m, PReLU with slope a has the maximum
+
+        a M + (1 - a) relu(M)          where a is not negative: PReLU rises with its argument,
+        a m + relu(M - a m)            where it is: that is max(M, a m), and -m is the largest of the values' negatives.
+
+    Each is a linear term and a ReLU of a linear term. Where its factor 1 - a is negative, the channel's sign is turned here and once more by
+    the weights of the second convolution.
+    """
+    weight, bias, slope = (weights[key] for key in ("conv1.weight", "conv1.bias", "prelu1.weight"))
+    falling = np.flatnonzero(slope < 0)
+    both = fill(np.concatenate([weight, -weight[falling]]), 0), fill(np.concatenate([bias, -bias[falling]]), 0)
+    x = max_pool(graph, convolution(graph, x, "conv1", *both), 1, pool)
+    outputs = len(fill(slope, 0))
+    linear, bent = (np.zeros((outputs, len(both[0]), 1, 1), np.float32) for _ in range(2))
+    sign = np.where(slope > 1, -1, 1).astype(np.float32)
+    for channel, a in enumerate(slope):
+        negative = len(slope) + np.searchsorted(falling, channel)
+        linear[channel, negative if a < 0 else channel] = sign[channel] * abs(a)
+        bent[channel, channel] = 1 if a < 0 else abs(1 - a)
+        if a < 0:
+            bent[channel, negative] = a
+    x = graph.node(
+        "Add",
+        [
+            convolution(graph, x, "conv1.linear", linear),
+            graph.node("Relu", [convolution(graph, x, "conv1.bent", bent)], "conv1.relu"),
+        ],
+        "conv1.prelu",
+    )
+    return x, {**weights, "conv2.weight": weights["conv2.weight"] * sign.reshape(1, -1, 1, 1)}
 
 
 def split(graph: Graph, weights: dict, x: str, layer: int) -> tuple[str, str, np.ndarray]:

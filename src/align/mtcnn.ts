@@ -8,7 +8,7 @@
  */
 import type { Picture } from '../data/decode.js';
 import { UaferError } from '../errors.js';
-import { type AreaSums, areaResize, areaSums, type Region, whole } from './areaSums.js';
+import { areaResize, type Region, whole } from './areaResize.js';
 import { byScore, type ScoredBox, suppressNonMaxima } from './boxes.js';
 import { type Network, output } from './network.js';
 import { inTurn } from './queue.js';
@@ -106,10 +106,9 @@ function expect(condition: boolean, option: keyof MtcnnOptions, what: string, va
 }
 
 async function detect(networks: MtcnnNetworks, options: MtcnnOptions, picture: Picture, scratch: Scratch): Promise<Face[]> {
-  const areas = areaSums(picture, scratch);
-  const proposals = await propose(networks.proposal, options, areas, scratch);
-  const refined = await refine(networks.refinement, options, areas, proposals, scratch);
-  const found = await finish(networks.output, options, areas, refined, scratch);
+  const proposals = await propose(networks.proposal, options, picture, scratch);
+  const refined = await refine(networks.refinement, options, picture, proposals, scratch);
+  const found = await finish(networks.output, options, picture, refined, scratch);
   return byScore(found).map(({ left, top, right, bottom, score, landmarks }) => ({
     box: { left, top, width: right - left, height: bottom - top },
     landmarks,
@@ -128,11 +127,11 @@ export function pyramidScales(width: number, height: number, minFaceSize: number
   return scales;
 }
 
-async function propose(network: Network, options: MtcnnOptions, areas: AreaSums, scratch: Scratch): Promise<ScoredBox[]> {
+async function propose(network: Network, options: MtcnnOptions, picture: Picture, scratch: Scratch): Promise<ScoredBox[]> {
   const { minFaceSize, factor, thresholds, overlaps } = options;
   const proposals: Proposal[] = [];
-  for (const scale of pyramidScales(areas.width, areas.height, minFaceSize, factor)) {
-    const level = await levelCells(network, areas, scale, thresholds[0], scratch);
+  for (const scale of pyramidScales(picture.width, picture.height, minFaceSize, factor)) {
+    const level = await levelCells(network, picture, scale, thresholds[0], scratch);
     proposals.push(...suppressNonMaxima(level, overlaps[0], 'union'));
   }
   return suppressNonMaxima(proposals, overlaps[1], 'union').map(regressProposal);
@@ -145,14 +144,14 @@ async function propose(network: Network, options: MtcnnOptions, areas: AreaSums,
  */
 async function levelCells(
   network: Network,
-  areas: AreaSums,
+  picture: Picture,
   scale: number,
   threshold: number,
   scratch: Scratch,
 ): Promise<Proposal[]> {
-  const region = { left: 0, top: 0, right: areas.width, bottom: areas.height };
-  const width = Math.trunc(areas.width * scale + 1);
-  const height = Math.trunc(areas.height * scale + 1);
+  const region = { left: 0, top: 0, right: picture.width, bottom: picture.height };
+  const width = Math.trunc(picture.width * scale + 1);
+  const height = Math.trunc(picture.height * scale + 1);
   // The pooling of the last two rows may reach beyond the level.
   const cellRows = Math.ceil((height - CELL) / CELL_STRIDE) + 1;
   const rowsAtOnce = Math.max(MIN_STRIP_ROWS, Math.floor(STRIP_PIXELS / width / CELL_STRIDE));
@@ -162,7 +161,7 @@ async function levelCells(
     const isLast = row + rowsAtOnce >= cellRows;
     const endRow = isLast ? height : (row + rowsAtOnce - 1) * CELL_STRIDE + CELL;
     const pixels = floats(scratch, 'strip', CHANNELS * width * (endRow - firstRow));
-    areaResize(areas, region, { width, height, firstRow, endRow }, pixels, 0);
+    areaResize(picture, region, { width, height, firstRow, endRow }, pixels, 0);
     const outputs = await network.run(pixels, [1, CHANNELS, endRow - firstRow, width]);
     const [score, box] = [output(outputs, 'score'), output(outputs, 'box')];
     found.push(...cells(score.data, box.data, score.shape.at(-1) ?? 0, row, scale, threshold));
@@ -238,7 +237,7 @@ export function squareBox({ left, top, right, bottom, score }: ScoredBox): Score
 async function refine(
   network: Network,
   options: MtcnnOptions,
-  areas: AreaSums,
+  picture: Picture,
   proposals: ScoredBox[],
   scratch: Scratch,
 ): Promise<ScoredBox[]> {
@@ -247,7 +246,7 @@ async function refine(
   for await (const { box, outputs, index } of crops(
     network,
     options,
-    areas,
+    picture,
     proposals.map(squareBox),
     REFINEMENT_SIDE,
     scratch,
@@ -262,13 +261,13 @@ async function refine(
 async function finish(
   network: Network,
   options: MtcnnOptions,
-  areas: AreaSums,
+  picture: Picture,
   refined: ScoredBox[],
   scratch: Scratch,
 ): Promise<FoundFace[]> {
   const found: FoundFace[] = [];
   const least = f32(options.thresholds[2]);
-  for await (const { box, outputs, index } of crops(network, options, areas, refined.map(squareBox), OUTPUT_SIDE, scratch)) {
+  for await (const { box, outputs, index } of crops(network, options, picture, refined.map(squareBox), OUTPUT_SIDE, scratch)) {
     const score = output(outputs, 'score').data[index] as number;
     if (score <= least) continue;
     const regression = regressionAt(output(outputs, 'box').data, index * 4, 1);
@@ -300,13 +299,13 @@ interface CropResult {
 async function* crops(
   network: Network,
   { batchSize }: MtcnnOptions,
-  areas: AreaSums,
+  picture: Picture,
   boxes: ScoredBox[],
   side: number,
   scratch: Scratch,
 ): AsyncGenerator<CropResult> {
   const visible = boxes.flatMap((box) => {
-    const region = visiblePart(box, areas);
+    const region = visiblePart(box, picture);
     return region === null ? [] : [{ box, region }];
   });
   const size = CHANNELS * side * side;
@@ -314,7 +313,7 @@ async function* crops(
     const batch = visible.slice(start, start + batchSize);
     const pixels = floats(scratch, 'crops', batch.length * size);
     batch.forEach(({ region }, i) => {
-      areaResize(areas, region, whole(side, side), pixels, i * size);
+      areaResize(picture, region, whole(side, side), pixels, i * size);
     });
     const outputs = await network.run(pixels, [batch.length, CHANNELS, side, side]);
     for (const [index, { box }] of batch.entries()) yield { box, outputs, index };
@@ -322,7 +321,7 @@ async function* crops(
 }
 
 /** The whole pixels of a box that lie in the picture, counted from 1 as the networks learned them; null when there are none. */
-function visiblePart(box: ScoredBox, { width, height }: AreaSums): Region | null {
+function visiblePart(box: ScoredBox, { width, height }: Picture): Region | null {
   const region = {
     left: Math.max(Math.trunc(box.left), 1) - 1,
     top: Math.max(Math.trunc(box.top), 1) - 1,

@@ -4,6 +4,16 @@ import { binary } from './binary.js';
 /** Functions of `kernels/`; every argument that is a place is a byte's position in `memory`. */
 interface Functions {
   heapBase(): number;
+  areaMeans(
+    source: number,
+    length: number,
+    rows: number,
+    toRows: number,
+    columns: number,
+    toWidth: number,
+    sums: number,
+    out: number,
+  ): void;
   resizeRows(
     source: number,
     sourceStride: number,
@@ -72,8 +82,8 @@ export function kernels(...blocks: number[]): Kernels {
   const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE);
   if (missing > 0) memory.grow(missing);
   if (memory.buffer.byteLength <= KEPT_BYTES) kept = { functions, memory };
-  const { resizeRows, resizeColumns, warp } = functions;
-  return { resizeRows, resizeColumns, warp, bytes: new Uint8Array(memory.buffer), places };
+  const { areaMeans, resizeRows, resizeColumns, warp } = functions;
+  return { areaMeans, resizeRows, resizeColumns, warp, bytes: new Uint8Array(memory.buffer), places };
 }
 
 function instantiate() {
