@@ -43,6 +43,7 @@ export interface Canvas {
  * from version 13 on begins with the vertical pass when the height shrinks much more than the width.
  *
  * @param canvas resizes a canvas with the picture on it instead
+ * @returns the picture itself when it has that size already
  */
 export function resizePicture(
   picture: Picture,
@@ -51,6 +52,8 @@ export function resizePicture(
   filter: ResizeFilter,
   canvas: Canvas = { width: picture.width, height: picture.height, left: 0, top: 0 },
 ): Picture {
+  if (picture.width === width && picture.height === height && canvas.width === width && canvas.height === height)
+    return picture;
   const columns = axis(canvas.width, width, filter, canvas.left, picture.width);
   const rows = axis(canvas.height, height, filter, canvas.top, picture.height);
   const length = width * CHANNELS;
