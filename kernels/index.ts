@@ -1,4 +1,5 @@
 export { areaMeans } from './areas';
+export { normalize } from './normalize';
 export { resizeColumns, resizeRows } from './resize';
 export { warp } from './warp';
 

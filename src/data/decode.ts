@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { decode as decodeBmp } from 'bmp-ts';
 import sharp from 'sharp';
 import { UaferError } from '../errors.js';
+import { decodeSmallJpeg, type JpegHeader, readJpegHeader } from './jpeg.js';
 
 /** A picture as RGB bytes, row by row: `data[(y * width + x) * 3 + channel]`. */
 export interface Picture {
@@ -39,9 +40,12 @@ export async function decodePicture(path: string, options: DecodeOptions = {}): 
 }
 
 /** As `decodePicture`, of a file's bytes; `name` stands in errors. */
-export async function decodeBytes(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<Picture> {
+export async function decodeBytes(bytes: Uint8Array, name: string, { upright = false }: DecodeOptions = {}): Promise<Picture> {
+  const header = readJpegHeader(bytes);
+  const small = header && !upright && (await decodeSmallJpeg(bytes, header));
+  if (small) return { data: small, width: header.width, height: header.height };
   try {
-    return await decodeWithSharp(bytes, options);
+    return await decodeWithSharp(bytes, upright, header);
   } catch (cause) {
     // sharp knows no BMP, of which AffectNet has a few.
     if (isUnsupported(cause) && isBmp(bytes)) return decodeBmpFile(bytes, name);
@@ -49,42 +53,16 @@ export async function decodeBytes(bytes: Uint8Array, name: string, options: Deco
   }
 }
 
-async function decodeWithSharp(bytes: Uint8Array, { upright = false }: DecodeOptions): Promise<Picture> {
-  const ignoreIcc = !upright || isSrgb(await profileOf(bytes));
+async function decodeWithSharp(bytes: Uint8Array, upright: boolean, header: JpegHeader | null): Promise<Picture> {
+  // sharp takes a twentieth of a photo's whole time to say a JPEG's profile.
+  const profile = async () => (header ? header.profile : (await sharp(bytes).metadata()).icc);
+  const ignoreIcc = !upright || isSrgb(await profile());
   const image = sharp(bytes, { failOn: 'error', ignoreIcc, autoOrient: upright });
   const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({
     resolveWithObject: true,
   });
   return { data: info.channels === 1 ? repeatGrey(data) : data, width: info.width, height: info.height };
 }
-
-/** The embedded colour profile. sharp takes a twentieth of a photo's whole time to say it of a JPEG, so that is looked for here. */
-async function profileOf(bytes: Uint8Array): Promise<Buffer | undefined> {
-  const isJpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
-  return isJpeg
-    ? jpegProfile(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    : (await sharp(bytes).metadata()).icc;
-}
-
-/** The first part of a JPEG's profile (ICC.1:2022, B.4), which holds its tags' table and, in all but huge ones, its description. */
-function jpegProfile(file: Buffer): Buffer | undefined {
-  const signature = 'ICC_PROFILE\0';
-  for (let at = 2; at + 4 <= file.length && file[at] === 0xff; at += 2 + file.readUInt16BE(at + 2)) {
-    // Any number of fill bytes may stand before a marker.
-    while (file[at + 1] === 0xff && at + 5 <= file.length) at++;
-    const marker = file[at + 1] as number;
-    if (marker === START_OF_SCAN) return undefined;
-    const start = at + 4;
-    const isProfile = marker === APPLICATION_2 && file.toString('latin1', start, start + signature.length) === signature;
-    // Behind the signature: number of this part, number of parts.
-    if (isProfile) return file.subarray(start + signature.length + 2, at + 2 + file.readUInt16BE(at + 2));
-  }
-  return undefined;
-}
-
-/** JPEG's markers (ITU-T T.81, table B.1). */
-const START_OF_SCAN = 0xda;
-const APPLICATION_2 = 0xe2;
 
 /** Whether a profile changes nothing, by what it calls itself: applying it takes longer than to decode the photo. */
 function isSrgb(profile: Buffer | undefined): boolean {

@@ -1,4 +1,5 @@
 import { UaferError } from '../errors.js';
+import { kernels } from '../kernels/kernels.js';
 import { affineBilinear, affineNearest, inverseAffine } from './affine.js';
 import type { Picture } from './decode.js';
 import type { Random } from './random.js';
@@ -115,21 +116,17 @@ export function writeTensor(
   }
 }
 
-/** Normalised value of each byte, in the steps that fp32 arithmetic takes: divide by 255, subtract the mean, divide by the deviation. */
-const NORMALIZED = MEAN.map((mean, channel) =>
-  Float32Array.from({ length: 256 }, (_, byte) => {
-    const centered = Math.fround(Math.fround(byte / 255) - Math.fround(mean));
-    return centered / Math.fround(DEVIATION[channel] as number);
-  }),
-);
-
+/** Normalised values, in the steps that fp32 arithmetic takes: divide by 255, subtract the mean, divide by the deviation. */
 function normalize(pixels: Uint8Array, out: Float32Array): void {
-  const plane = out.length / CHANNELS;
-  const [red, green, blue] = NORMALIZED as [Float32Array, Float32Array, Float32Array];
-  for (let i = 0, from = 0; i < plane; i++, from += CHANNELS) {
-    out[i] = red[pixels[from] as number] as number;
-    out[plane + i] = green[pixels[from + 1] as number] as number;
-    out[2 * plane + i] = blue[pixels[from + 2] as number] as number;
+  const count = out.length / CHANNELS;
+  // Four pixels are made at once, so that a plane may end beyond its last one.
+  const plane = Math.ceil(count / 4) * 4 * Float32Array.BYTES_PER_ELEMENT;
+  const kernel = kernels(pixels.length, CHANNELS * plane);
+  const [source = 0, planes = 0] = kernel.places;
+  kernel.bytes.set(pixels, source);
+  kernel.normalize(source, count, planes, plane, ...MEAN, ...DEVIATION);
+  for (let channel = 0; channel < CHANNELS; channel++) {
+    out.set(new Float32Array(kernel.bytes.buffer, planes + channel * plane, count), channel * count);
   }
 }
 

@@ -14,6 +14,18 @@ interface Functions {
     sums: number,
     out: number,
   ): void;
+  normalize(
+    pixels: number,
+    count: number,
+    out: number,
+    plane: number,
+    redMean: number,
+    greenMean: number,
+    blueMean: number,
+    redDeviation: number,
+    greenDeviation: number,
+    blueDeviation: number,
+  ): void;
   resizeRows(
     source: number,
     sourceStride: number,
@@ -82,8 +94,8 @@ export function kernels(...blocks: number[]): Kernels {
   const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE);
   if (missing > 0) memory.grow(missing);
   if (memory.buffer.byteLength <= KEPT_BYTES) kept = { functions, memory };
-  const { areaMeans, resizeRows, resizeColumns, warp } = functions;
-  return { areaMeans, resizeRows, resizeColumns, warp, bytes: new Uint8Array(memory.buffer), places };
+  const { areaMeans, normalize, resizeRows, resizeColumns, warp } = functions;
+  return { areaMeans, normalize, resizeRows, resizeColumns, warp, bytes: new Uint8Array(memory.buffer), places };
 }
 
 function instantiate() {
