@@ -15,8 +15,11 @@ const ROUNDING = memory.data<f32>([12582912, 12582912, 12582912, 12582912], 16);
 const HALF_PIXEL = memory.data<i64>([0x80000000, 0x80000000], 16);
 const FRACTION_UNIT = memory.data<f32>([1 / 2147483648, 1 / 2147483648, 1 / 2147483648, 1 / 2147483648], 16);
 
+/** Farther away than any picture reaches, all places are the same. */
+const FARTHEST: f64 = 1e9;
+
 function fixed(pixels: f64): i64 {
-  return <i64>Math.floor(pixels * 4294967296);
+  return <i64>Math.floor(max(-FARTHEST, min(FARTHEST, pixels)) * 4294967296);
 }
 
 /** The first step at which `start + steps * step`, which grows, is `bound` or more. */

@@ -124,6 +124,17 @@ describe('warpPicture', () => {
     expect(inner.reduce((sum, value) => sum + value, 0) / inner.length).toBeCloseTo(100, -1);
   });
 
+  it.each([1e-14, 1e-7, 1e7, 1e14])('makes a picture of any transform: scale %s', (scale) => {
+    for (const [dx, dy] of [
+      [4, 4],
+      [-1e15, 1e15],
+      [0, 1e30],
+    ] as const) {
+      const { data } = warpPicture(picture, turned(33, scale, dx, dy), 8, 8);
+      expect(data).toHaveLength(8 * 8 * 3);
+    }
+  });
+
   it('is black where no part of the picture is seen', () => {
     expect(new Set(warpPicture(picture, turned(0, 0.5, 500, 0), 8, 8).data)).toEqual(new Set([0]));
     expect(new Set(warpPicture(picture, turned(0, 2, 500, 0), 8, 8).data)).toEqual(new Set([0]));
