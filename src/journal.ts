@@ -3,8 +3,11 @@ import { writeFileAtomically } from './files.js';
 
 /** What long work has done, a line of JSON each, so that an interrupted run knows where to go on. */
 export interface Journal<Entry> {
-  /** The latest entry by its key. */
-  entries: Map<string, Entry>;
+  /** How many keys have an entry. */
+  readonly size: number;
+  keys(): IterableIterator<string>;
+  /** The latest entry of a key. */
+  get(key: string): Entry | undefined;
   add(entry: Entry): void;
   /** Writes the entries of these keys, so that the lines stand in an order that doesn't depend on the run. */
   rewrite(keys: readonly string[]): void;
@@ -12,30 +15,38 @@ export interface Journal<Entry> {
 
 /**
  * Opens the journal in `file`, made when it does not exist. A line that a killed run left unfinished is dropped, so that it cannot
- * swallow the next one.
+ * swallow the next one. In memory entries are the lines that they are in the file: of a picture's faces that is a fifth of what they take as
+ * objects.
  *
  * @param keyOf the key of what a line holds; undefined for what is no entry
  */
 export function openJournal<Entry>(file: string, keyOf: (entry: Entry) => string | undefined): Journal<Entry> {
-  const entries = new Map<string, Entry>();
-  const keep = (entry: Entry) => {
+  const lines = new Map<string, string>();
+  const keep = (line: string, entry: Entry) => {
     const key = keyOf(entry);
-    if (key !== undefined) entries.set(key, entry);
+    if (key !== undefined) lines.set(key, line);
   };
   for (const line of existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []) {
     const entry = parseLine<Entry>(line);
-    if (entry) keep(entry);
+    if (entry) keep(`${line}\n`, entry);
   }
   const rewrite = (keys: readonly string[]) => {
-    const kept = keys.flatMap((key) => entries.get(key) ?? []) as Entry[];
-    writeFileAtomically(file, kept.map(toLine).join(''));
+    writeFileAtomically(file, keys.map((key) => lines.get(key) ?? '').join(''));
   };
-  rewrite([...entries.keys()]);
+  rewrite([...lines.keys()]);
   return {
-    entries,
+    get size() {
+      return lines.size;
+    },
+    keys: () => lines.keys(),
+    get: (key) => {
+      const line = lines.get(key);
+      return line === undefined ? undefined : (JSON.parse(line) as Entry);
+    },
     add: (entry) => {
-      keep(entry);
-      appendFileSync(file, toLine(entry));
+      const line = `${JSON.stringify(entry)}\n`;
+      keep(line, entry);
+      appendFileSync(file, line);
     },
     rewrite,
   };
@@ -47,8 +58,4 @@ function parseLine<Entry>(line: string): Entry | null {
   } catch {
     return null;
   }
-}
-
-function toLine(entry: unknown): string {
-  return `${JSON.stringify(entry)}\n`;
 }

@@ -23,10 +23,11 @@ describe('openJournal', () => {
       first.add({ name, value });
     appendFileSync(file, '{"other":1}\nnull\n{"name":"c","val');
     const again = openJournal<Entry>(file, keyOf);
-    expect([...again.entries.values()]).toEqual([
+    expect([...again.keys()].map((key) => again.get(key))).toEqual([
       { name: 'b', value: 3 },
       { name: 'a', value: 2 },
     ]);
+    expect([again.size, again.get('c')]).toEqual([2, undefined]);
     again.add({ name: 'd', value: 4 });
     again.rewrite(['a', 'b', 'missing']);
     expect(readFileSync(file, 'utf8')).toBe('{"name":"a","value":2}\n{"name":"b","value":3}\n');

@@ -21,13 +21,11 @@ type Readable = Exclude<PictureRecord, { error: string }>;
  */
 export async function writePreview(
   jobs: readonly AlignJob[],
-  records: readonly PictureRecord[],
+  records: Iterable<PictureRecord>,
   out: string,
 ): Promise<string | null> {
-  const readable = records.filter((record): record is Readable => !('error' in record));
-  if (readable.length === 0) return null;
-  const step = Math.max(1, readable.length / PAIRS);
-  const shown = Array.from({ length: Math.min(PAIRS, readable.length) }, (_, i) => readable[Math.floor(i * step)] as Readable);
+  const shown = spread(records, PAIRS);
+  if (shown.length === 0) return null;
   const paths = new Map(jobs.map(({ file, path }) => [file, path]));
   const rows = Math.ceil(shown.length / COLUMNS);
   const tiles = await Promise.all(
@@ -41,6 +39,18 @@ export async function writePreview(
   const path = join(out, 'preview.png');
   writeFileAtomically(path, await sheet.png().toBuffer());
   return path;
+}
+
+/** Up to `most` of the pictures that could be read, at equal distances. */
+function spread(records: Iterable<PictureRecord>, most: number): Readable[] {
+  let readable = 0;
+  for (const record of records) if (!('error' in record)) readable++;
+  const step = Math.max(1, readable / most);
+  const chosen = new Set(Array.from({ length: Math.min(most, readable) }, (_, i) => Math.floor(i * step)));
+  const found: Readable[] = [];
+  let at = 0;
+  for (const record of records) if (!('error' in record) && chosen.has(at++)) found.push(record);
+  return found;
 }
 
 async function pair(record: Readable, path: string, out: string): Promise<Buffer> {

@@ -23,8 +23,8 @@ export interface AlignRun {
 }
 
 export interface AlignResult {
-  /** One a picture, in the order of the jobs; fewer when the run was stopped. */
-  records: LoggedRecord[];
+  /** One a picture, in the order of the jobs; fewer when the run was stopped. Each is made anew whenever they are gone through. */
+  records: Iterable<LoggedRecord>;
   /** Pictures that were there from an earlier run. */
   kept: number;
   stopped: boolean;
@@ -45,7 +45,7 @@ export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): P
   mkdirSync(out, { recursive: true });
   const log = openJournal(join(out, LOG), keyOf);
   const hashes = new Map(jobs.map((job) => [job.file, hashOf(job, settings)]));
-  const todo = jobs.filter(({ file }) => !isMade(log.entries.get(file), hashes.get(file) as string, out));
+  const todo = jobs.filter(({ file }) => !isMade(log.get(file), hashes.get(file) as string, out));
   const kept = jobs.length - todo.length;
   let done = kept;
   const receive = (record: PictureRecord) => {
@@ -59,10 +59,14 @@ export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): P
   } finally {
     writeResults(out, log);
   }
-  const records = jobs.flatMap(({ file }) => {
-    const record = log.entries.get(file);
-    return record?.made === hashes.get(file) ? [record as LoggedRecord] : [];
-  });
+  const records = {
+    *[Symbol.iterator]() {
+      for (const { file } of jobs) {
+        const record = log.get(file);
+        if (record?.made === hashes.get(file)) yield record as LoggedRecord;
+      }
+    },
+  };
   return { records, kept, stopped: signal?.aborted ?? false };
 }
 
@@ -114,10 +118,10 @@ function keyOf({ file, made }: LoggedRecord): string | undefined {
 
 /** In an order that does not depend on the threads. */
 function writeResults(out: string, log: Journal<LoggedRecord>): void {
-  const files = [...log.entries.keys()].sort();
+  const files = [...log.keys()].sort();
   log.rewrite(files);
   const lines = files.flatMap((file) => {
-    const why = reasonLeftOut(log.entries.get(file) as LoggedRecord);
+    const why = reasonLeftOut(log.get(file) as LoggedRecord);
     return why === null ? [] : [`${file}\t${why}\n`];
   });
   writeFileAtomically(join(out, LEFT_OUT), lines.join(''));

@@ -132,17 +132,15 @@ function report(
   options: AlignCommandOptions,
 ): void {
   const note = notes(options);
-  const count = {
-    pictures: jobs.length,
-    aligned: records.filter((record) => reasonLeftOut(record) === null).length,
-    withoutFace: records.filter((record) => 'noFace' in record && record.noFace).length,
-    unreadable: records.filter((record) => 'error' in record).length,
-    kept,
-  };
-  const reasons = records.flatMap((record) => {
+  const count = { pictures: jobs.length, aligned: 0, withoutFace: 0, unreadable: 0, kept };
+  const reasons: string[] = [];
+  for (const record of records) {
     const why = reasonLeftOut(record);
-    return why === null ? [] : [`  ${record.file}: ${why}`];
-  });
+    if (why === null) count.aligned++;
+    else reasons.push(`  ${record.file}: ${why}`);
+    if ('error' in record) count.unreadable++;
+    else if (record.noFace) count.withoutFace++;
+  }
   if (reasons.length > 0) note(reasons.slice(0, SHOWN).join('\n'));
   if (reasons.length > SHOWN) note(`  ... and ${reasons.length - SHOWN} more, in ${out}/left-out.txt`);
   note(

@@ -61,7 +61,7 @@ export async function writePlan(plan: Plan, options: WriteOptions): Promise<Writ
   const journal = openJournal(out);
   const fingerprints = new Map(plan.pictures.map((picture) => [picture.path, fingerprintOf(picture)]));
   const todo = unmade(plan, journal, fingerprints, out);
-  const changed = todo.length > 0 || journal.entries.size !== plan.pictures.length;
+  const changed = todo.length > 0 || journal.size !== plan.pictures.length;
   if (changed || !manifest.finished) {
     reopen(plan, out, manifest);
     await makeAll(plan, todo, fingerprints, journal, options);
@@ -81,7 +81,7 @@ export async function writePlan(plan: Plan, options: WriteOptions): Promise<Writ
     counts: plan.layout.count(out),
     leftOut,
     made: todo.length,
-    withoutFace: [...journal.entries.values()].filter(({ outcome, why }) => outcome !== 'skipped' && why === NO_FACE).length,
+    withoutFace: plan.pictures.filter(({ path }) => isFaceless(journal.get(path) as JournalEntry)).length,
   };
 }
 
@@ -128,7 +128,7 @@ function fingerprintOf({ source, face }: PlannedPicture): string {
 function unmade(plan: Plan, journal: Journal, fingerprints: ReadonlyMap<string, string>, out: string): PlannedPicture[] {
   const directories = createDirectoryIndex();
   return plan.pictures.filter(({ path }) => {
-    const entry = journal.entries.get(path);
+    const entry = journal.get(path);
     if (entry === undefined || entry.outcome === 'unreadable' || entry.from !== fingerprints.get(path)) return true;
     const isThere = directories.has(join(out, UNFINISHED, path)) || directories.has(join(out, path));
     return entry.outcome !== 'skipped' && !isThere;
@@ -185,7 +185,7 @@ interface Dropped extends LeftOut {
 
 function droppedPictures(plan: Plan, journal: Journal): Dropped[] {
   return plan.pictures.flatMap(({ path, source }): Dropped[] => {
-    const { outcome, why = '' } = journal.entries.get(path) as JournalEntry;
+    const { outcome, why = '' } = journal.get(path) as JournalEntry;
     if (outcome === 'skipped') return [{ where: source.where, why, unreadable: false }];
     return outcome === 'unreadable' ? [{ where: why, why: 'it cannot be read', unreadable: true }] : [];
   });
@@ -205,10 +205,10 @@ function refuseTooMany(dropped: readonly Dropped[], plan: Plan, { allowUnreadabl
 function finish(plan: Plan, journal: Journal, leftOut: readonly LeftOut[], out: string, manifest: Manifest): void {
   const stage = join(out, UNFINISHED);
   const planned = new Set(plan.pictures.map(({ path }) => path));
-  for (const path of journal.entries.keys()) if (!planned.has(path)) rmSync(join(stage, path), { force: true });
+  for (const path of journal.keys()) if (!planned.has(path)) rmSync(join(stage, path), { force: true });
   journal.rewrite([...planned]);
   writeFileAtomically(join(out, 'left-out.txt'), leftOut.map(({ where, why }) => `${where}\t${why}\n`).join(''));
-  const kept = plan.pictures.filter(({ path }) => !isDropped(journal.entries.get(path) as JournalEntry));
+  const kept = plan.pictures.filter(({ path }) => !isDropped(journal.get(path) as JournalEntry));
   for (const [path, text] of Object.entries(plan.layout.lists(kept))) writeFileAtomically(join(stage, path), text);
   for (const top of plan.layout.tops) {
     if (existsSync(join(stage, top))) renameSync(join(stage, top), join(out, top));
@@ -216,5 +216,7 @@ function finish(plan: Plan, journal: Journal, leftOut: readonly LeftOut[], out: 
   rmSync(stage, { recursive: true });
   writeManifest(out, { ...manifest, finished: true });
 }
+
+const isFaceless = ({ outcome, why }: JournalEntry): boolean => outcome !== 'skipped' && why === NO_FACE;
 
 const isDropped = ({ outcome }: JournalEntry): boolean => outcome === 'skipped' || outcome === 'unreadable';
