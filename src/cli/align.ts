@@ -9,7 +9,6 @@ import type { Selection } from '../align/select.js';
 import type { DetectorName } from '../align/types.js';
 import { UaferError } from '../errors.js';
 import { createProgress, type Progress } from '../progress.js';
-import { wholeNumber } from './arguments.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
 
@@ -33,7 +32,7 @@ const SHOWN = 10;
 const DETECTION = {
   mtcnn: {
     minFaceSize: new Option('--min-face-size <n>', 'side of the smallest face to look for, in pixels (20)').argParser(
-      wholeNumber(1, 1e6),
+      number(1, 1e6),
     ),
     factor: new Option('--factor <x>', 'from one level of the pyramid to the next (0.709)').argParser(fractions(1)),
     thresholds: new Option(
@@ -67,8 +66,8 @@ export function addAlign(program: Command): void {
         .choices(['similarity', 'margin'])
         .default('similarity'),
     )
-    .option('--size <n>', 'side of the aligned pictures, in pixels', wholeNumber(8, 4096), 224)
-    .option('--margin <n>', 'pixels of the result around the box, with --style margin', wholeNumber(0, 4095), 0)
+    .option('--size <n>', 'side of the aligned pictures, in pixels', number(8, 4096), 224)
+    .option('--margin <n>', 'pixels of the result around the box, with --style margin', number(0, 4095), 0)
     .addOption(
       new Option('--faces <which>', 'which of several faces').choices(['largest', 'central', 'all']).default('largest'),
     )
@@ -78,7 +77,7 @@ export function addAlign(program: Command): void {
         .default('skip'),
     )
     .option('--landmarks <folder>', "five points a picture instead of detection: <name>.txt, or RAF-DB's <name>_manu_attri.txt")
-    .option('--workers <n>', 'threads', wholeNumber(1, 256), availableParallelism())
+    .option('--workers <n>', 'threads', number(1, 256), availableParallelism())
     .option('--preview', 'draw a sheet, preview.png: photos with what was found, and the aligned pictures')
     .option('--quiet', 'print nothing but errors')
     .option('--json', 'print the counts as one line of JSON');
@@ -170,6 +169,16 @@ function detectionOf(options: AlignCommandOptions): Record<string, unknown> {
     }
   }
   return detection;
+}
+
+function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
 }
 
 /** So many numbers between 0 and 1 with commas between; a single one is no list. */

@@ -1,5 +1,3 @@
-import { InvalidArgumentError } from 'commander';
-
 /**
  * The original's spellings become ours: underscores and hyphens are alike in option names, and its "lamda" is "lambda".
  * `--lamda_kd=1` -> `--lambda-kd=1`; values and everything after `--` stay as they are.
@@ -13,14 +11,4 @@ function normaliseOption(arg: string): string {
   const [name, ...value] = arg.split('=') as [string, ...string[]];
   const ours = name.replaceAll('_', '-').replace(/\blamda\b/, 'lambda');
   return [ours, ...value].join('=');
-}
-
-/** A parser for commander of whole numbers. */
-export function wholeNumber(min: number, max = Number.POSITIVE_INFINITY): (text: string) => number {
-  const range = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
-  };
 }

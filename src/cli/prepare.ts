@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { NoFace } from '../align/job.js';
 import { UaferError } from '../errors.js';
 import { isFolder } from '../files.js';
@@ -18,7 +18,6 @@ import { planRafdb } from '../prepare/rafdb.js';
 import { formatSummary } from '../prepare/summary.js';
 import { type Written, writePlan } from '../prepare/write.js';
 import { createProgress, type Progress } from '../progress.js';
-import { wholeNumber } from './arguments.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
 
@@ -56,7 +55,7 @@ const align = () =>
     .choices(['similarity', 'margin', 'none'])
     .default('similarity');
 const margin = () =>
-  new Option('--margin <n>', 'pixels of the result around the box, for --align margin').argParser(wholeNumber(0)).default(0);
+  new Option('--margin <n>', 'pixels of the result around the box, for --align margin').argParser(whole(0)).default(0);
 const noFace = () =>
   new Option('--no-face <what>', 'a picture without a face: leave it out, take its middle, or take it whole')
     .choices(['skip', 'centre', 'copy'])
@@ -67,7 +66,7 @@ const layout = () =>
     .choices(['lists', 'folder'])
     .default('lists');
 const frames = (which: string, what: string, count: number) => () =>
-  new Option(`--${which}-frames <n>`, `frames ${what}`).argParser(wholeNumber(0)).default(count);
+  new Option(`--${which}-frames <n>`, `frames ${what}`).argParser(whole(0)).default(count);
 const ALIGNED = [align, margin, noFace];
 
 const LISTS = `The owners give no split: a fifth of the people, chosen by the SHA-256 of their names, are the test set. The lists are in RAF-DB's
@@ -170,7 +169,7 @@ function addSet(prepare: Command, set: PreparedSet): void {
   command
     .addOption(
       new Option('--workers <n>', 'pictures at once')
-        .argParser(wholeNumber(1))
+        .argParser(whole(1))
         .default(availableParallelism(), 'one for each processor'),
     )
     .option('--allow-unreadable', 'go on although more than 1% of the pictures cannot be read', false)
@@ -233,4 +232,12 @@ function summaryOf({ set, notes: toKnow }: Plan, { counts, leftOut, made, withou
   const reasons: Record<string, number> = {};
   for (const { why } of leftOut) reasons[why] = (reasons[why] ?? 0) + 1;
   return { set, out, pictures, leftOut: reasons, made, withoutFace, notes: toKnow };
+}
+
+/** A parser for commander of whole numbers from `least`. */
+function whole(least: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number(text) >= least) return Number(text);
+    throw new InvalidArgumentError(`expected a whole number of at least ${least}`);
+  };
 }

@@ -144,7 +144,7 @@ describe('uafer prepare', () => {
     [['prepare', 'jaffe', 'raw', 'out', '--contempt'], "unknown option '--contempt'"],
     [['prepare', 'rafdb', 'raw', 'out', '--align', 'none', '--landmarks'], '--landmarks is for --align similarity'],
     [['prepare', 'rafdb', 'raw', 'out', '--no-face', 'keep'], 'Allowed choices are skip, centre, copy'],
-    [['prepare', 'oulu', 'raw', 'out', '--peak-frames', 'three'], 'Expected a whole number of at least 0'],
+    [['prepare', 'oulu', 'raw', 'out', '--peak-frames', 'three'], 'expected a whole number of at least 0'],
     [['prepare', 'ckplus', 'raw', 'out', '--contempt'], '--contempt needs --layout folder'],
     [['prepare', 'rafdb', 'raw', 'raw/out'], 'raw/out lies in raw, which stays as it is'],
     [['prepare'], 'Usage: uafer prepare'],
