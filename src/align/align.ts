@@ -1,9 +1,10 @@
 /** From a face in a photo to the picture that a model sees. */
 import type { Picture } from '../data/decode.js';
 import { resizePicture } from '../data/resize.js';
+import { crop } from './region.js';
 import { estimateSimilarity } from './similarity.js';
 import type { Box, Face, LandmarkName, Landmarks, Point } from './types.js';
-import { crop, warpPicture } from './warp.js';
+import { warpPicture } from './warp.js';
 
 /** How a face is cut out: see `similarityCrop` and `marginCrop`. */
 export type AlignStyle = 'similarity' | 'margin';

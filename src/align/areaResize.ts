@@ -1,18 +1,11 @@
 /** Shrinking by averages over areas, as MTCNN's networks learned from. */
 import type { Picture } from '../data/decode.js';
 import { kernels } from '../kernels/kernels.js';
+import { copyRegion, type Region } from './region.js';
 
 const CHANNELS = 3;
 /** Source bytes that are copied to the kernel's memory at a time, unless a single output row has more: what fits a core's cache. */
 const BYTES_AT_ONCE = 1 << 18;
-
-/** A part of a picture, in whole pixels; `right` and `bottom` are the first ones beyond it. */
-export interface Region {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
 
 /** A picture's size, in pixels; of its rows only those from `firstRow` to before `endRow` are wanted. */
 export interface Target {
@@ -43,8 +36,9 @@ export function areaResize(picture: Picture, region: Region, target: Target, out
     const [end, count] = [rows[2 * next - 1] as number, next - y];
     const planeLength = count * width * Float32Array.BYTES_PER_ELEMENT;
     const kernel = kernels((end - first) * length, columns.byteLength, 8 * count, (length + 16) * 4, CHANNELS * planeLength);
-    const [source = 0, columnsAt = 0, rowsAt = 0, sums = 0, means = 0] = kernel.places;
-    copyRows(picture, region, first, end, kernel.bytes.subarray(source));
+    const [source, columnsAt, rowsAt, sums, means] = kernel.places;
+    const touchedRows = { ...region, top: region.top + first, bottom: region.top + end };
+    copyRegion(picture, touchedRows, kernel.bytes.subarray(source), length);
     kernel.bytes.set(new Uint8Array(columns.buffer), columnsAt);
     kernel.bytes.set(new Uint8Array(rows.slice(2 * y, 2 * next).map((row) => row - first).buffer), rowsAt);
     kernel.areaMeans(source, length, rowsAt, count, columnsAt, width, sums, means);
@@ -63,12 +57,4 @@ function touched(from: number, to: number, first: number, end: number): Int32Arr
     bounds[at + 1] = Math.ceil(((i + 1) * from) / to);
   }
   return bounds;
-}
-
-/** The region's rows from `first` to before `end`, without what lies beside them. */
-function copyRows({ data, width }: Picture, { left, top, right }: Region, first: number, end: number, to: Uint8Array): void {
-  const from = (row: number) => ((top + row) * width + left) * CHANNELS;
-  const length = (right - left) * CHANNELS;
-  if (right - left === width) to.set(data.subarray(from(first), from(end)));
-  else for (let row = first; row < end; row++) to.set(data.subarray(from(row), from(row) + length), (row - first) * length);
 }

@@ -9,7 +9,6 @@ import { byScore, intersectionOverUnion, type ScoredBox } from './boxes.js';
 import { type Bars, barsOf, letterbox } from './letterbox.js';
 import { type Network, output } from './network.js';
 import { inTurn } from './queue.js';
-import { createScratch, type Scratch } from './scratch.js';
 import type { Detector, Face, Landmarks, Point } from './types.js';
 
 /** `short` for faces within 2 metres of a camera, at 128 pixels; `full` within 5, at 192. */
@@ -59,10 +58,10 @@ export function createBlazeFace(network: Network, options: Partial<BlazeFaceOpti
   const settings = { ...BLAZEFACE_DEFAULTS, ...options };
   checkOptions(settings);
   const anchors = anchorCentres(settings.range);
-  const scratch = createScratch();
+  const pixels = new Float32Array(CHANNELS * SHAPES[settings.range].side ** 2);
   return {
     name: 'blazeface',
-    detect: inTurn((picture: Picture) => detect(network, settings, anchors, picture, scratch)),
+    detect: inTurn((picture: Picture) => detect(network, settings, anchors, picture, pixels)),
     close: () => network.close(),
   };
 }
@@ -94,11 +93,9 @@ async function detect(
   { range, threshold, overlap }: BlazeFaceOptions,
   anchors: Float32Array,
   picture: Picture,
-  scratch: Scratch,
+  pixels: Float32Array,
 ): Promise<Face[]> {
   const { side } = SHAPES[range];
-  const length = CHANNELS * side * side;
-  const pixels = new Float32Array(scratch.take('pixels', length * Float32Array.BYTES_PER_ELEMENT), 0, length);
   letterbox(picture, side, pixels);
   const outputs = await network.run(pixels, [1, CHANNELS, side, side]);
   const [logits, values] = [output(outputs, 'classificators').data, output(outputs, 'regressors').data];

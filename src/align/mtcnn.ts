@@ -8,10 +8,11 @@
  */
 import type { Picture } from '../data/decode.js';
 import { UaferError } from '../errors.js';
-import { areaResize, type Region, whole } from './areaResize.js';
+import { areaResize, whole } from './areaResize.js';
 import { byScore, type ScoredBox, suppressNonMaxima } from './boxes.js';
 import { type Network, output } from './network.js';
 import { inTurn } from './queue.js';
+import type { Region } from './region.js';
 import { createScratch, type Scratch } from './scratch.js';
 import type { Detector, Face, Landmarks } from './types.js';
 

@@ -2,6 +2,7 @@
 import type { Picture } from '../data/decode.js';
 import { resizePicture } from '../data/resize.js';
 import { kernels } from '../kernels/kernels.js';
+import { copyRegion, crop, type Region } from './region.js';
 import { applySimilarity, invertSimilarity, type Similarity, scaleOf } from './similarity.js';
 
 const CHANNELS = 3;
@@ -51,13 +52,6 @@ function axes({ a, b, dx, dy }: Similarity): Axes {
   return { x: [a, -b, dx], y: [b, a, dy] };
 }
 
-interface Part {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
 /** The whole pixels of the picture that the result shows, and `margin` more for the kernel; null when it shows none. */
 function partSeen(
   { width, height }: Picture,
@@ -65,7 +59,7 @@ function partSeen(
   toWidth: number,
   toHeight: number,
   margin: number,
-): Part | null {
+): Region | null {
   const corners = [
     { x: 0, y: 0 },
     { x: toWidth, y: 0 },
@@ -80,25 +74,14 @@ function partSeen(
   return right > left && bottom > top ? { left, top, right, bottom } : null;
 }
 
-/** The whole pixels from `left`, `top` to before `right`, `bottom`, which lie in the picture. */
-export function crop({ data, width }: Picture, { left, top, right, bottom }: Part): Picture {
-  const [partWidth, partHeight] = [right - left, bottom - top];
-  const out = new Uint8Array(partWidth * partHeight * CHANNELS);
-  for (let y = 0; y < partHeight; y++) {
-    const from = ((top + y) * width + left) * CHANNELS;
-    out.set(data.subarray(from, from + partWidth * CHANNELS), y * partWidth * CHANNELS);
-  }
-  return { data: out, width: partWidth, height: partHeight };
-}
-
 /** Samples a part of a picture; `axes` give places in that part. */
-function sample(picture: Picture, part: Part, { x, y }: Axes, width: number, height: number): Picture {
+function sample(picture: Picture, part: Region, { x, y }: Axes, width: number, height: number): Picture {
   const [partWidth, partHeight] = [part.right - part.left, part.bottom - part.top];
   const stride = (partWidth + 2 * REACH) * CHANNELS;
   const framedLength = (partHeight + 2 * REACH) * stride;
   const length = width * height * CHANNELS;
   const kernel = kernels(framedLength, length);
-  const [framed = 0, out = 0] = kernel.places;
+  const [framed, out] = kernel.places;
   frame(picture, part, kernel.bytes.subarray(framed, framed + framedLength));
   const source = framed + REACH * (stride + CHANNELS);
   kernel.warp(source, stride, partWidth, partHeight, out, width, height, ...x, ...y);
@@ -106,18 +89,16 @@ function sample(picture: Picture, part: Part, { x, y }: Axes, width: number, hei
 }
 
 /** Writes a part of a picture with `REACH` pixels around it that repeat its edge. */
-function frame({ data, width }: Picture, { left, top, right, bottom }: Part, framed: Uint8Array): void {
-  const length = (right - left) * CHANNELS;
+function frame(picture: Picture, part: Region, framed: Uint8Array): void {
   const inner = REACH * CHANNELS;
-  const stride = length + 2 * inner;
-  const height = bottom - top;
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * width + left) * CHANNELS;
-    const at = (y + REACH) * stride;
-    framed.set(data.subarray(from, from + length), at + inner);
-    for (let i = 0; i < inner; i++) {
-      framed[at + i] = data[from + (i % CHANNELS)] as number;
-      framed[at + inner + length + i] = data[from + length - CHANNELS + (i % CHANNELS)] as number;
+  const beyond = inner + (part.right - part.left) * CHANNELS;
+  const stride = beyond + inner;
+  const height = part.bottom - part.top;
+  copyRegion(picture, part, framed.subarray(REACH * stride + inner), stride);
+  for (let row = REACH * stride; row < (REACH + height) * stride; row += stride) {
+    for (let i = 0; i < inner; i += CHANNELS) {
+      framed.copyWithin(row + i, row + inner, row + inner + CHANNELS);
+      framed.copyWithin(row + beyond + i, row + beyond - CHANNELS, row + beyond);
     }
   }
   for (let y = 0; y < REACH; y++) {

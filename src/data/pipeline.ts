@@ -1,3 +1,4 @@
+import { forEachConcurrently } from '../concurrent.js';
 import { UaferError } from '../errors.js';
 import { decodePicture } from './decode.js';
 import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
@@ -92,13 +93,8 @@ async function readPixels(
 
 async function mapConcurrently<T>(values: Int32Array, map: (value: number) => Promise<T>): Promise<T[]> {
   const results = new Array<T>(values.length);
-  let next = 0;
-  const run = async () => {
-    while (next < values.length) {
-      const i = next++;
-      results[i] = await map(values[i] as number);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(DECODES_AT_ONCE, values.length) }, run));
+  await forEachConcurrently([...values.entries()], DECODES_AT_ONCE, async ([i, value]) => {
+    results[i] = await map(value);
+  });
   return results;
 }

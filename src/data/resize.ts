@@ -60,7 +60,7 @@ export function resizePicture(
   // A row has room for what the kernel writes beyond its end, and below the last one there is another that it may read.
   const stride = length + CHANNELS;
   const strip = Math.max(1, Math.floor(STRIP_BYTES / (picture.width * CHANNELS)));
-  const blocks = [
+  const kernel = kernels(
     columns.spans.byteLength,
     columns.weights.byteLength,
     rows.spans.byteLength,
@@ -68,9 +68,8 @@ export function resizePicture(
     Math.min(strip, picture.height) * picture.width * CHANNELS,
     (picture.height + 1) * stride,
     height * length,
-  ];
-  const kernel = kernels(...blocks);
-  const [columnSpans = 0, columnWeights = 0, rowSpans = 0, rowWeights = 0, source = 0, narrow = 0, out = 0] = kernel.places;
+  );
+  const [columnSpans, columnWeights, rowSpans, rowWeights, source, narrow, out] = kernel.places;
   copy(kernel.bytes, columns, columnSpans, columnWeights);
   copy(kernel.bytes, rows, rowSpans, rowWeights);
   const sourceStride = picture.width * CHANNELS;

@@ -122,7 +122,7 @@ function normalize(pixels: Uint8Array, out: Float32Array): void {
   // Four pixels are made at once, so that a plane may end beyond its last one.
   const plane = Math.ceil(count / 4) * 4 * Float32Array.BYTES_PER_ELEMENT;
   const kernel = kernels(pixels.length, CHANNELS * plane);
-  const [source = 0, planes = 0] = kernel.places;
+  const [source, planes] = kernel.places;
   kernel.bytes.set(pixels, source);
   kernel.normalize(source, count, planes, plane, ...MEAN, ...DEVIATION);
   for (let channel = 0; channel < CHANNELS; channel++) {

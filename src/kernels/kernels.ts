@@ -64,11 +64,11 @@ interface Functions {
   ): void;
 }
 
-export interface Kernels extends Omit<Functions, 'heapBase'> {
+export interface Kernels<Blocks extends readonly number[]> extends Functions {
   /** All of the kernels' memory. */
   bytes: Uint8Array;
   /** Where each of the blocks begins that were asked for. */
-  places: number[];
+  places: { [Block in keyof Blocks]: number };
 }
 
 const PAGE = 65536;
@@ -81,21 +81,19 @@ const compiled = new WebAssembly.Module(Uint8Array.from(atob(binary), (letter) =
 let kept: { functions: Functions; memory: WebAssembly.Memory } | undefined;
 
 /** The kernels with blocks of so many bytes in their memory, which hold anything and are valid until the next call. */
-export function kernels(...blocks: number[]): Kernels {
+export function kernels<Blocks extends readonly number[]>(...blocks: Blocks): Kernels<Blocks> {
   const { functions, memory } = kept ?? instantiate();
   kept = undefined;
-  const places: number[] = [];
   let end = functions.heapBase();
-  for (const size of blocks) {
+  const places = blocks.map((size) => {
     const place = Math.ceil(end / VECTOR) * VECTOR;
-    places.push(place);
     end = place + size + VECTOR;
-  }
+    return place;
+  }) as Kernels<Blocks>['places'];
   const missing = Math.ceil((end - memory.buffer.byteLength) / PAGE);
   if (missing > 0) memory.grow(missing);
   if (memory.buffer.byteLength <= KEPT_BYTES) kept = { functions, memory };
-  const { areaMeans, normalize, resizeRows, resizeColumns, warp } = functions;
-  return { areaMeans, normalize, resizeRows, resizeColumns, warp, bytes: new Uint8Array(memory.buffer), places };
+  return { ...functions, bytes: new Uint8Array(memory.buffer), places };
 }
 
 function instantiate() {
