@@ -13,10 +13,10 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { alignFace } from '#uafer/align/align.js';
-import { intersectionOverUnion } from '#uafer/align/boxes.js';
-import { createDetector } from '#uafer/align/detector.js';
-import { decodePicture } from '#uafer/data/decode.js';
+import { createDetector } from '#uafer/align/detectors.js';
+import { decodePicture } from '#uafer/codec/decode.js';
+import { alignFace } from '#uafer/faces/alignFace.js';
+import { intersectionOverUnion } from '#uafer/faces/boxes.js';
 import { peersFolder } from './peers.js';
 
 const { values } = parseArgs({
@@ -118,7 +118,7 @@ async function timed(work) {
   return { seconds: (performance.now() - begin) / 1000, faces };
 }
 
-/** @param {import('#uafer/align/types.js').Detector} detector */
+/** @param {import('#uafer/faces/types.js').Detector} detector */
 async function detectAll(detector) {
   let faces = 0;
   for (const photo of photos) faces += (await detector.detect(photo)).length;
@@ -171,8 +171,8 @@ async function child(name, command, [script = '', ...args]) {
 
 /**
  * @param {string} file
- * @param {import('#uafer/align/types.js').Face[]} byMtcnn
- * @param {import('#uafer/align/types.js').Face[]} byBlazeface
+ * @param {import('#uafer/faces/types.js').Face[]} byMtcnn
+ * @param {import('#uafer/faces/types.js').Face[]} byBlazeface
  */
 function listFaces(file, byMtcnn, byBlazeface) {
   const left = new Set(byBlazeface);
@@ -184,12 +184,12 @@ function listFaces(file, byMtcnn, byBlazeface) {
   for (const face of left) console.log(`${file}  MTCNN none  BlazeFace ${described(face)}`);
 }
 
-/** @param {import('#uafer/align/types.js').Face} face */
+/** @param {import('#uafer/faces/types.js').Face} face */
 function scoredBox({ box: { left, top, width, height }, score }) {
   return { left, top, right: left + width, bottom: top + height, score };
 }
 
-/** @param {import('#uafer/align/types.js').Face} face */
+/** @param {import('#uafer/faces/types.js').Face} face */
 function described(face) {
   const { left, top, right, bottom, score } = scoredBox(face);
   return `${[left, top, right, bottom].map(Math.round).join(' ')} (${score.toFixed(3)})`;

@@ -3,12 +3,12 @@
  * line that it reads, with a run's own loader.
  */
 import { createInterface } from 'node:readline';
+import { resolveConfig } from '#uafer/config/resolve.js';
 import { createLoader } from '#uafer/data/loader.js';
 import { manualSeed } from '#uafer/engine/index.js';
-import { createTask } from '#uafer/train/createTask.js';
-import { createMovingAverage, updateMovingAverage } from '#uafer/train/ema.js';
+import { createTask } from '#uafer/tasks/createTask.js';
+import { createMovingAverage, updateMovingAverage } from '#uafer/train/movingAverage.js';
 import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
-import { resolveConfig } from '#uafer/train/resolve.js';
 import { lossAndGradients } from '#uafer/train/step.js';
 
 const [dataPath, count] = process.argv.slice(2);
@@ -19,7 +19,7 @@ manualSeed(config.seed);
 const task = createTask(config);
 const optimizer = createOptimizer(task.state, task.groups);
 const ema = createMovingAverage(task.state, new Set(optimizer.parameters.keys()), config.optimizer.ema);
-const loader = createLoader(task.dataset.train, config, task.imageSize, 'train');
+const loader = createLoader(task.dataset.train, config, task.preprocessing, 'train');
 const batches = epochs();
 let steps = 0;
 

@@ -12,6 +12,7 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { preprocessingFor } from '#uafer/data/datasets.js';
 import { createBatchSource } from '#uafer/data/loader.js';
 
 const BATCH = 32;
@@ -61,7 +62,7 @@ console.table(
 function ours(workers) {
   const source = createBatchSource({
     samples: paths.map((path) => ({ file: path, path, label: 0 })),
-    transform: { imageSize: size, resize: 'shorter-bicubic', centerCrop: true, augment: 'none' },
+    transform: { ...preprocessingFor('rafdb', size), centerCrop: true, augment: 'none' },
     ...{ batchSize: BATCH, draw: 'sequential', seed: 0, workers, allowUnreadable: false, substitute: false },
     // Nothing is kept, so that every round decodes.
     cacheBytes: 0,

@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { initializeClip } from '#uafer/clip/initialize.js';
 import { clipOf } from '#uafer/clip/towers.js';
+import { resolveConfig } from '#uafer/config/resolve.js';
 import { cpuCapability, libtorchVersions, manualSeed, ops, scope, setThreads } from '#uafer/engine/index.js';
 import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
-import { resolveConfig } from '#uafer/train/resolve.js';
 import { lossAndGradients } from '#uafer/train/step.js';
-import { createUaFerTask } from '#uafer/uafer/task.js';
+import { createUaFerTask } from '#uafer/uafer/uaferTask.js';
 
 const [batchSize, threads, layers] = process.argv.slice(2).map(Number);
 setThreads(threads);

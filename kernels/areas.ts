@@ -1,4 +1,4 @@
-/** Means over areas of an RGB picture (see `src/align/areaResize.ts`). */
+/** Means over areas of an RGB picture (see `src/image/areaResize.ts`). */
 
 /** Rows of bytes whose sums stay below 2^16. */
 const ROWS_AT_ONCE = 256;

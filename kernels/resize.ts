@@ -1,5 +1,5 @@
 /**
- * The two passes of Pillow's resampling on RGB bytes (see `src/data/resize.ts`, which lays out spans and weights).
+ * The two passes of Pillow's resampling on RGB bytes (see `src/image/resize.ts`, which lays out spans and weights).
  *
  * A weight of 22 fractional bits comes as two signed 16-bit parts, `high * 2^11 + low`, so that one instruction multiplies and adds two
  * pixels of four channels. The sums of both parts are whole numbers: put together, they are Pillow's 32-bit sum, bit for bit.

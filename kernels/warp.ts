@@ -1,4 +1,4 @@
-/** Sampling of an RGB picture by a cubic kernel (see `src/align/warp.ts`). */
+/** Sampling of an RGB picture by a cubic kernel (see `src/faces/warp.ts`). */
 
 // Vectors stand in memory: a constant one would be built anew, in four instructions, wherever it is used.
 /** Keys' kernel (Keys 1981, a = -0.5) at the four pixels around a place s past the second one: coefficients of s^3, s^2, s, 1. */

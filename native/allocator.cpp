@@ -6,6 +6,7 @@
 #include <c10/core/impl/alloc_cpu.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <unordered_map>
 
@@ -15,12 +16,19 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 #endif
+#if defined(__APPLE__)
+#include <malloc/malloc.h>
+#elif !defined(_WIN32)
+#include <malloc.h>
+#endif
 
 namespace uafer {
 
 #ifdef _WIN32
 void keep_tensor_memory() {}
 void release_kept_memory() {}
+MemoryUse cpu_memory_use() { return {0, 0}; }
+void reset_cpu_memory_peak() {}
 #else
 namespace {
 
@@ -35,10 +43,41 @@ struct Block {
   size_t bytes;
 };
 
+// What malloc gave for a request.
+int64_t malloced_bytes(void* data) {
+#if defined(__APPLE__)
+  return static_cast<int64_t>(malloc_size(data));
+#else
+  return static_cast<int64_t>(malloc_usable_size(data));
+#endif
+}
+
+// Bytes that tensors hold now, and the most that they held at once.
+class Account {
+ public:
+  void take(int64_t bytes) {
+    const int64_t now = in_use_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    int64_t peak = peak_.load(std::memory_order_relaxed);
+    while (now > peak && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+    }
+  }
+
+  void give(int64_t bytes) { in_use_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  MemoryUse use() const { return {in_use_.load(std::memory_order_relaxed), peak_.load(std::memory_order_relaxed)}; }
+
+  void reset_peak() { peak_.store(in_use_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> in_use_{0};
+  std::atomic<int64_t> peak_{0};
+};
+
 class KeepingAllocator final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     void* const data = bytes < kLarge ? c10::alloc_cpu(bytes) : take(whole_granules(bytes));
+    if (bytes < kLarge && data != nullptr) account_.take(malloced_bytes(data));
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
   }
 
@@ -51,6 +90,8 @@ class KeepingAllocator final : public c10::Allocator {
     while (!kept_.empty()) give_back_oldest();
     most_used_bytes_ = used_bytes_;
   }
+
+  Account& account() { return account_; }
 
   static KeepingAllocator& instance() {
     // Never destroyed: tensors in static variables of libtorch end after those of this file.
@@ -67,7 +108,9 @@ class KeepingAllocator final : public c10::Allocator {
   static void release(void* data) {
     // Blocks begin where pages do; what malloc gave hardly ever does, so that it is seldom looked up in vain.
     const bool may_be_block = reinterpret_cast<uintptr_t>(data) % kSmallestPage == 0;
-    if (!may_be_block || !instance().keep(data)) c10::free_cpu(data);
+    if (may_be_block && instance().keep(data)) return;
+    if (data != nullptr) instance().account_.give(malloced_bytes(data));
+    c10::free_cpu(data);
   }
 
   void* take(size_t bytes) {
@@ -76,6 +119,7 @@ class KeepingAllocator final : public c10::Allocator {
     if (block.data == nullptr) block = make(bytes);
     used_.emplace(block.data, block.bytes);
     used_bytes_ += block.bytes;
+    account_.take(static_cast<int64_t>(block.bytes));
     most_used_bytes_ = std::max(most_used_bytes_, used_bytes_);
     return block.data;
   }
@@ -87,6 +131,7 @@ class KeepingAllocator final : public c10::Allocator {
     if (block == used_.end()) return false;
     kept_.push_back({data, block->second});
     used_bytes_ -= block->second;
+    account_.give(static_cast<int64_t>(block->second));
     kept_bytes_ += block->second;
     used_.erase(block);
     return true;
@@ -132,6 +177,7 @@ class KeepingAllocator final : public c10::Allocator {
     munmap(oldest.data, oldest.bytes);
   }
 
+  Account account_;
   std::mutex mutex_;
   std::deque<Block> kept_;  // oldest first
   std::unordered_map<void*, size_t> used_;
@@ -157,6 +203,8 @@ void keep_tensor_memory() {
 }
 
 void release_kept_memory() { KeepingAllocator::instance().give_back_all(); }
+MemoryUse cpu_memory_use() { return KeepingAllocator::instance().account().use(); }
+void reset_cpu_memory_peak() { KeepingAllocator::instance().account().reset_peak(); }
 #endif
 
 }  // namespace uafer

@@ -100,11 +100,19 @@ c10::IValue to_ivalue(Napi::Value value, const c10::Argument& argument);
 Napi::Value from_ivalue(Napi::Env env, c10::IValue value);
 Napi::Array from_ivalues(Napi::Env env, std::vector<c10::IValue>& values);
 
-// allocator.cpp
+// Bytes of tensors' memory.
+struct MemoryUse {
+  int64_t in_use;
+  int64_t peak;
+};
+
+// allocator.cpp. Nothing is counted on Windows, where CPU tensors' memory is libtorch's own.
 void keep_tensor_memory();
 void release_kept_memory();
+MemoryUse cpu_memory_use();
+void reset_cpu_memory_peak();
 
-// The other rooms.
+// dispatch.cpp, autograd.cpp, runtime.cpp, archive.cpp: each adds its functions to the addon.
 void register_dispatch(Napi::Env env, Napi::Object exports);
 void register_autograd(Napi::Env env, Napi::Object exports);
 void register_runtime(Napi::Env env, Napi::Object exports);

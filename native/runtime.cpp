@@ -1,5 +1,6 @@
 // Versions, threads, devices, random generators.
 #include <ATen/Context.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/csrc/inductor/aoti_torch/c/shim.h>
@@ -63,6 +64,39 @@ void manual_seed(const Napi::CallbackInfo& info) {
           [&] { at::manual_seed(static_cast<uint64_t>(to_integer(info[0], "the seed"))); });
 }
 
+at::Device device_named(Napi::Value name) {
+  at::Device device(name.IsString() ? name.As<Napi::String>().Utf8Value() : "cpu");
+  if (!device.is_cpu() && !device.has_index()) device.set_index(0);
+  return device;
+}
+
+MemoryUse memory_use(const at::Device& device) {
+  if (device.is_cpu()) return cpu_memory_use();
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto stats = at::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+  return {stats.allocated_bytes[kAll].current, stats.allocated_bytes[kAll].peak};
+}
+
+Napi::Value memory_in_use(const Napi::CallbackInfo& info) {
+  const int64_t bytes =
+      guarded(info.Env(), "OPERATOR", "memoryInUse", [&] { return memory_use(device_named(info[0])).in_use; });
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
+Napi::Value peak_memory(const Napi::CallbackInfo& info) {
+  const int64_t bytes =
+      guarded(info.Env(), "OPERATOR", "peakMemory", [&] { return memory_use(device_named(info[0])).peak; });
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
+void reset_peak_memory(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), "OPERATOR", "resetPeakMemory", [&] {
+    const at::Device device = device_named(info[0]);
+    if (device.is_cpu()) return reset_cpu_memory_peak();
+    at::getDeviceAllocator(device.type())->resetPeakStats(device.index());
+  });
+}
+
 Napi::Value device_available(const Napi::CallbackInfo& info) {
   const std::string kind = info[0].ToString();
   const bool available = guarded(info.Env(), "OPERATOR", "deviceAvailable", [&] {
@@ -86,6 +120,9 @@ void register_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("generatorState", Napi::Function::New(env, generator_state));
   exports.Set("setGeneratorState", Napi::Function::New(env, set_generator_state));
   exports.Set("releaseMemory", Napi::Function::New(env, [](const Napi::CallbackInfo&) { release_kept_memory(); }));
+  exports.Set("memoryInUse", Napi::Function::New(env, memory_in_use));
+  exports.Set("peakMemory", Napi::Function::New(env, peak_memory));
+  exports.Set("resetPeakMemory", Napi::Function::New(env, reset_peak_memory));
   exports.Set("deviceAvailable", Napi::Function::New(env, device_available));
 }
 

@@ -8,7 +8,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ops, scope } from '#uafer/engine/index.js';
 import { writeSafetensors } from '#uafer/engine/safetensors.js';
-import { readCheckpointWeights } from '#uafer/train/checkpoint.js';
+import { readCheckpointWeights } from '#uafer/run/checkpoint.js';
 
 const [run, out] = process.argv.slice(2);
 if (!run || !out) {

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -85,4 +86,17 @@ export function filesBelow(root: string, folder = ''): string[] {
 /** What systems leave behind in folders and archives. */
 export function isLitter(name: string): boolean {
   return name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
+}
+
+/** Lines of a text file without its byte-order mark, line endings of any system, or blank lines at its end. */
+export function readLines(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new UaferError('DATA', `${file} cannot be read: is this the data set's own folder?`, { cause });
+  }
+  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
+  while (lines.length > 0 && lines.at(-1)?.trim() === '') lines.pop();
+  return lines;
 }

@@ -1,11 +1,10 @@
 /** From what a person names (files, folders, lists) to the pictures to align. */
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
-import { PICTURE_ENDINGS } from '../data/folder.js';
-import { readLines } from '../data/lists.js';
-import { collectProblems, type Problems } from '../data/problems.js';
+import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
-import { filesBelow, isFolder, liesIn, realPath } from '../files.js';
+import { filesBelow, isFolder, liesIn, readLines, realPath } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
 import type { AlignJob } from './job.js';
 
 /** Files that are lists of pictures, a path a line, relative to the list. */

@@ -1,15 +1,16 @@
 /** The work on one picture file: decode, detect, align, write. */
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
-import { decodePicture, type Picture } from '../data/decode.js';
+import { decodePicture } from '../codec/decode.js';
+import { encodedName, encodePicture } from '../codec/encode.js';
 import { UaferError } from '../errors.js';
+import { type AlignOptions, alignFace, centreCrop } from '../faces/alignFace.js';
+import { type AlignedFace, alignPhoto } from '../faces/alignPhoto.js';
+import type { Selection } from '../faces/select.js';
+import type { Detector, DetectorName, Face } from '../faces/types.js';
 import { writeFileAtomically } from '../files.js';
-import { type AlignOptions, alignFace, centreCrop } from './align.js';
-import { encodedName, encodePicture } from './encode.js';
-import { readLandmarkFile } from './landmarks.js';
-import { type AlignedFace, alignPhoto } from './photo.js';
-import type { Selection } from './select.js';
-import type { Detector, DetectorName, Face } from './types.js';
+import type { Picture } from '../image/picture.js';
+import { readLandmarkFile } from './landmarkFile.js';
 
 /** What becomes of a picture in which no face is found: nothing, its middle, or the file as it is. */
 export type NoFace = 'skip' | 'centre' | 'copy';
@@ -32,7 +33,7 @@ export interface AlignJob {
 }
 
 /** A face as `faces.jsonl` has it: `written` is the aligned picture's name, for those that were chosen. */
-export type FaceRecord = Face & { written?: string };
+type FaceRecord = Face & { written?: string };
 
 /** What was found in a picture; or why it could not be read. Positions are those of the upright photo, with a landmark file those of its rows. */
 export type PictureRecord =

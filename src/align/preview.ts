@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { escapeUTF8 } from 'entities';
 import sharp, { type Sharp } from 'sharp';
-import { decodePicture } from '../data/decode.js';
+import { decodePicture } from '../codec/decode.js';
 import { writeFileAtomically } from '../files.js';
 import { type AlignJob, type PictureRecord, writtenFiles } from './job.js';
 

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { AlignStyle } from '../align/align.js';
+import { type AlignResult, alignPictures, reasonLeftOut } from '../align/alignPictures.js';
 import { findPictures, withLandmarks } from '../align/inputs.js';
 import type { AlignJob, NoFace } from '../align/job.js';
 import { writePreview } from '../align/preview.js';
-import { type AlignResult, alignPictures, reasonLeftOut } from '../align/run.js';
-import type { Selection } from '../align/select.js';
-import type { DetectorName } from '../align/types.js';
 import { UaferError } from '../errors.js';
+import type { AlignStyle } from '../faces/alignFace.js';
+import type { Selection } from '../faces/select.js';
+import type { DetectorName } from '../faces/types.js';
 import { createProgress, type Progress } from '../progress.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';

@@ -1,8 +1,9 @@
 /** The configuration's settings as options: names, help and values come from the schema. */
 import { type Command, Option } from 'commander';
+import { configFields, type Field } from '../config/fields.js';
+import { recipeNames } from '../config/resolve.js';
+import { datasetRow } from '../data/datasets.js';
 import { UaferError } from '../errors.js';
-import { configFields, type Field } from '../train/fields.js';
-import { recipeNames } from '../train/resolve.js';
 
 /** What commander hands to an action: option values by their camelCased names. */
 export type OptionValues = Readonly<Record<string, unknown>>;
@@ -82,11 +83,9 @@ export function originalValues(values: OptionValues, note: (line: string) => voi
   return values.gpu === undefined ? {} : { device: `cuda:${values.gpu}` };
 }
 
-const CLASSES: Readonly<Record<string, number>> = { rafdb: 7, affectnet: 7, affectnet_8: 8 };
-
 /** Throws `USAGE` when the original's `--classes` contradicts the data set. */
 export function checkClasses({ classes }: OptionValues, dataset: string): void {
-  const expected = CLASSES[dataset];
+  const expected = datasetRow(dataset).classes?.length;
   if (classes === undefined || expected === undefined || Number(classes) === expected) return;
   throw new UaferError('USAGE', `--classes ${classes}: ${dataset} has ${expected} classes. Leave the option out.`);
 }

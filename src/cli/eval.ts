@@ -1,13 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/checkpoint.js';
-import { formatMetrics } from '../evaluate/format.js';
+import { resolveConfig } from '../config/resolve.js';
+import type { TrainConfig } from '../config/schema.js';
+import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
 import { writePredictions } from '../evaluate/predictions.js';
 import { writeFileAtomically } from '../files.js';
 import { createProgress, type Progress } from '../progress.js';
-import type { TrainConfig } from '../train/config.js';
-import { resolveConfig } from '../train/resolve.js';
-import { holdsRun, runFolder } from '../train/runFolder.js';
+import { formatMetrics } from '../report/metricsText.js';
+import { holdsRun, runFolder } from '../run/runFolder.js';
 import {
   addConfigOptions,
   addOriginalOptions,

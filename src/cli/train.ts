@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
-import type { TrainConfig } from '../train/config.js';
-import { runTraining } from '../train/host.js';
-import type { TrainResult } from '../train/messages.js';
-import { resolveConfig } from '../train/resolve.js';
-import { findRun, runFolder } from '../train/runFolder.js';
+import { resolveConfig } from '../config/resolve.js';
+import type { TrainConfig } from '../config/schema.js';
+import { headline, percent } from '../report/metricsText.js';
+import type { TrainResult } from '../run/messages.js';
+import { findRun, runFolder } from '../run/runFolder.js';
+import { runTraining } from '../train/trainingHost.js';
 import {
   addConfigOptions,
   addOriginalOptions,
@@ -14,7 +15,7 @@ import {
 } from './configOptions.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
-import { percent, trainingProgress } from './trainingProgress.js';
+import { trainingProgress } from './trainingProgress.js';
 
 interface TrainOptions extends Verbosity {
   config?: string;
@@ -89,7 +90,7 @@ function summary({ ending, runFolder: run, best, metrics, steps }: TrainResult):
     stopped: 'Stopped',
   };
   const lines = [`${endings[ending]} after ${steps} steps.`];
-  if (metrics) lines.push(`accuracy ${percent(metrics.accuracy)}, mean class accuracy ${percent(metrics.meanClassAccuracy)}`);
+  if (metrics) lines.push(headline(metrics));
   if (best) lines.push(`best ${best.metric} ${percent(best.value)} in epoch ${best.epoch + 1}: ${runFolder(run).best}`);
   lines.push(`run folder: ${run}`);
   const limit = { maxSteps: ' --max-steps N', maxMinutes: ' --max-minutes N', stopped: '', finished: null, patience: null }[

@@ -1,5 +1,6 @@
 import { createProgress, type Progress } from '../progress.js';
-import type { EpochEvent, StepEvent, TrainingEvent } from '../train/messages.js';
+import { headline } from '../report/metricsText.js';
+import type { EpochEvent, StepEvent, TrainingEvent } from '../run/messages.js';
 import { notes, type Verbosity } from './output.js';
 
 /** Shows a run's events on stderr: a bar an epoch and a line for each that is done. */
@@ -53,13 +54,9 @@ function epochLine(event: EpochEvent): string {
   return [
     `${epochName(event)}: loss ${loss.toFixed(4)}`,
     ...(testLoss === null ? [] : [`test loss ${testLoss.toFixed(4)}`]),
-    `accuracy ${percent(metrics.accuracy)}, mean class accuracy ${percent(metrics.meanClassAccuracy)}${isBest}`,
+    `${headline(metrics)}${isBest}`,
     `${imagesPerSecond.toPrecision(3)} images/s, ${seconds.wait.toFixed(0)} s waiting for pictures, ${seconds.evaluate.toFixed(0)} s evaluating`,
   ].join('; ');
-}
-
-export function percent(value: number | null): string {
-  return value === null ? '-' : `${(100 * value).toFixed(2)}%`;
 }
 
 /** `0:04:10`: hours, minutes, seconds. */

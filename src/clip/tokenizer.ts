@@ -5,7 +5,7 @@ import { packagePath } from '../paths.js';
 import { cleanText } from './cleanText.js';
 
 /** Texts as CLIP's text tower takes them. */
-export interface TokenizedTexts {
+interface TokenizedTexts {
   /** (B, contextLength) row-major: start id, the text's ids, end id, zeros. */
   ids: BigInt64Array;
   shape: [number, number];

@@ -1,6 +1,7 @@
 import type { Tensor } from '../engine/index.js';
 import type { ClipArchitecture } from './architecture.js';
 import type { Weights } from './block.js';
+import { VISION_PREFIX } from './shapes.js';
 import type { TextTower } from './text.js';
 import type { VisionTower } from './vision.js';
 
@@ -13,8 +14,6 @@ export interface Clip {
   /** Absent in a checkpoint of the vision tower alone. */
   text?: TextTower;
 }
-
-const VISION_PREFIX = 'visual.';
 
 /** The towers over the tensors of `state`, which has OpenAI's names and the shapes of `architecture`. */
 export function clipOf(architecture: ClipArchitecture, state: Weights): Clip {

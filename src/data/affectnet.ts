@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { readLists } from './lists.js';
 import { byClass, splitEntries } from './split.js';
-import type { Dataset } from './types.js';
+import type { Dataset, Parts } from './types.js';
 
 /** AffectNet's expressions in the order of its labels 0 to 7 (Mollahosseini, Hasani and Mahoor 2017); the 7 classes lack the last. */
 export const AFFECTNET_CLASSES = ['neutral', 'happy', 'sad', 'surprise', 'fear', 'disgusted', 'anger', 'contempt'] as const;
@@ -14,7 +14,7 @@ export const AFFECTNET_CLASSES = ['neutral', 'happy', 'sad', 'surprise', 'fear',
  *
  * @throws UaferError `DATA` naming file and line (see `readLists`), or the pictures that are not there.
  */
-export function loadAffectnet(dataPath: string, classCount: 7 | 8): Dataset {
+export function loadAffectnet(dataPath: string, classCount: 7 | 8, parts: Parts): Dataset {
   const entries = readLists({
     folder: join(dataPath, 'affectnet_info'),
     suffix: classCount === 8 ? '_8cls' : '',
@@ -23,7 +23,7 @@ export function loadAffectnet(dataPath: string, classCount: 7 | 8): Dataset {
   });
   const pathOf = (name: string) =>
     isAbsolute(name) ? [name] : [join(dataPath, name), join(dataPath, 'Manually_Annotated_Images', name)];
-  const { train, test } = splitEntries(entries, { firstLabel: 0, pathOf });
+  const { train, test } = splitEntries(entries, { firstLabel: 0, parts, pathOf });
   return {
     name: classCount === 8 ? 'affectnet_8' : 'affectnet',
     root: dataPath,

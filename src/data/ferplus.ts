@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { createDirectoryIndex } from '../directories.js';
 import { UaferError } from '../errors.js';
-import { createDirectoryIndex } from './directories.js';
-import { readLines } from './lists.js';
-import { collectProblems, type Problems } from './problems.js';
-import type { Dataset, Sample } from './types.js';
+import { readLines } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
+import type { Dataset, Parts, Sample } from './types.js';
 
 /** FER+'s expressions in the order of its columns, named as the other data sets name them so that prompts agree. */
 export const FERPLUS_CLASSES = ['neutral', 'happy', 'surprise', 'sad', 'anger', 'disgusted', 'fear', 'contempt'] as const;
@@ -16,6 +16,7 @@ export type FerplusTest = 'valid' | 'test';
 
 export interface FerplusOptions {
   dataPath: string;
+  parts: Parts;
   votes: VoteRule;
   test: FerplusTest;
 }
@@ -48,7 +49,7 @@ interface Row {
  *
  * @throws UaferError `DATA` naming file and line, or the pictures that are not there.
  */
-export function loadFerplus({ dataPath, votes, test }: FerplusOptions): Dataset {
+export function loadFerplus({ dataPath, parts, votes, test }: FerplusOptions): Dataset {
   const testUsage: Usage = test === 'valid' ? 'PublicTest' : 'PrivateTest';
   const file = join(dataPath, 'fer2013new.csv');
   const problems = collectProblems();
@@ -64,7 +65,7 @@ export function loadFerplus({ dataPath, votes, test }: FerplusOptions): Dataset 
     name: 'ferplus',
     root: dataPath,
     classes: FERPLUS_CLASSES,
-    train: select('Training', votes),
+    train: parts === 'all' ? select('Training', votes) : [],
     test: select(testUsage, 'majority'),
   };
   reportMissing([...dataset.train, ...dataset.test], problems);

@@ -1,22 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
-import { collectProblems, type Problems } from './problems.js';
-import type { Dataset, Sample } from './types.js';
+import { collectProblems, type Problems } from '../problems.js';
+import type { Dataset, Parts, Sample } from './types.js';
 
-/** Endings of picture files, in lower case. */
-export const PICTURE_ENDINGS: ReadonlySet<string> = new Set([
-  '.jpg',
-  '.jpeg',
-  '.png',
-  '.webp',
-  '.gif',
-  '.tif',
-  '.tiff',
-  '.avif',
-  '.bmp',
-]);
 const TEST_SHARE = 0.2;
 
 /**
@@ -25,15 +14,18 @@ const TEST_SHARE = 0.2;
  * of `<class>/<file>`, and the first fifth (at least one) are the test pictures. That depends on names alone, so every run and
  * machine agrees; it doesn't know which pictures show the same person, so figures for new people need `train` and `test` folders.
  *
+ * With `parts` `test` the folder `train` may be absent or its folders empty.
+ *
  * @throws UaferError `DATA` naming the folder: no classes, different classes in `train` and `test`, a class without a picture, a file
  *   that is no picture.
  */
-export function loadFolder(dataPath: string): Dataset {
+export function loadFolder(dataPath: string, parts: Parts): Dataset {
   const problems = collectProblems();
-  const presplit = existsSync(join(dataPath, 'train'));
-  const parts = presplit ? readParts(dataPath, problems) : splitByName(readClasses(dataPath, '', problems));
+  const hasPart = (part: string) => existsSync(join(dataPath, part));
+  const presplit = hasPart('train') || (parts === 'test' && hasPart('test'));
+  const split = presplit ? readParts(dataPath, parts, problems) : splitByName(readClasses(dataPath, '', problems));
   problems.check(`${dataPath} cannot be used`);
-  return { name: 'folder', root: dataPath, ...parts };
+  return { name: 'folder', root: dataPath, ...split };
 }
 
 interface ClassFolders {
@@ -41,17 +33,20 @@ interface ClassFolders {
   samples: Sample[];
 }
 
-type Parts = Pick<Dataset, 'classes' | 'train' | 'test'>;
+type Split = Pick<Dataset, 'classes' | 'train' | 'test'>;
 
-function readParts(dataPath: string, problems: Problems): Parts {
-  const train = readClasses(dataPath, 'train', problems);
+/** Where the training pictures aren't wanted, their folders need not be there; those that are must be the same classes. */
+function readParts(dataPath: string, parts: Parts, problems: Problems): Split {
+  const needed = parts === 'all' || existsSync(join(dataPath, 'train'));
+  const train = needed ? readClasses(dataPath, 'train', parts === 'all' ? problems : collectProblems()) : null;
   const test = readClasses(dataPath, 'test', problems);
+  if (train === null) return { classes: test.classes, train: [], test: test.samples };
   if (train.classes.join('/') !== test.classes.join('/'))
     problems.add(`train has the classes ${train.classes.join(', ')}, but test has ${test.classes.join(', ')}`);
-  return { classes: train.classes, train: train.samples, test: test.samples };
+  return { classes: train.classes, train: parts === 'all' ? train.samples : [], test: test.samples };
 }
 
-function splitByName({ classes, samples }: ClassFolders): Parts {
+function splitByName({ classes, samples }: ClassFolders): Split {
   const hash = (file: string) => createHash('sha256').update(file).digest('hex');
   const test = new Set(
     classes.flatMap((_, label) => {

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UaferError } from '../errors.js';
-import { collectProblems, type Problems } from './problems.js';
+import { readLines } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
 
 /** One picture as the three list files describe it. */
 export interface ListEntry {
@@ -62,19 +61,6 @@ export function readLists({ folder, suffix, firstLabel, lastLabel }: ListFiles):
       train: splits.rows.get(index)?.value === '1',
       where: `${images.file}:${line}`,
     }));
-}
-
-/** Lines of a text file without its byte-order mark, line endings of any system, or blank lines at its end. */
-export function readLines(file: string): string[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new UaferError('DATA', `${file} cannot be read: is this the data set's own folder?`, { cause });
-  }
-  const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\n|\r/);
-  while (lines.length > 0 && lines.at(-1)?.trim() === '') lines.pop();
-  return lines;
 }
 
 function readRows(file: string, problems: Problems): Rows {

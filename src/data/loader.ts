@@ -1,14 +1,16 @@
 import { UaferError } from '../errors.js';
+import type { Preprocessing } from '../image/preprocess.js';
+import type { TransformOptions } from './augment.js';
+import { type BatchPool, createBatchPool } from './batchPool.js';
+import { datasetRow, transformFor } from './datasets.js';
 import type { BatchJob, PixelBatch } from './pipeline.js';
 import { createPixelCache } from './pixelCache.js';
-import { createPool, type Pool } from './pool.js';
 import { type Draw, drawOrder } from './sampler.js';
-import { type TransformOptions, transformFor } from './transforms.js';
-import type { Batch, DatasetName, Sample } from './types.js';
+import type { Batch, Sample } from './types.js';
 
 /** The settings of a run that decide its batches; a `TrainConfig` has them all. */
 export interface LoaderConfig {
-  dataset: DatasetName;
+  dataset: string;
   seed: number;
   /** Threads that decode and transform; 0 does it in the caller's thread. */
   workers: number;
@@ -72,14 +74,14 @@ const NAMED = 5;
 export function createLoader(
   samples: readonly Sample[],
   config: LoaderConfig,
-  imageSize: number,
+  preprocessing: Preprocessing,
   part: 'train' | 'test',
 ): BatchSource {
   const train = part === 'train';
   const { augment, centerCrop, allowUnreadable, samplerPower } = config.data;
   return createBatchSource({
     samples,
-    transform: transformFor({ dataset: config.dataset, train, augment, imageSize, centerCrop }),
+    transform: transformFor({ dataset: config.dataset, preprocessing, train, augment, centerCrop }),
     batchSize: train ? config.optimizer.batchSize : config.optimizer.testBatchSize,
     draw: train ? drawFor(config) : 'sequential',
     samplerPower,
@@ -95,7 +97,7 @@ function drawFor({ dataset, data: { sampler, samplerPower, shuffle } }: LoaderCo
   if (samplerPower !== undefined) return 'balanced-power';
   if (sampler === 'imbalanced') return 'imbalanced';
   if (!shuffle) return 'sequential';
-  return sampler === 'default' && (dataset === 'affectnet' || dataset === 'affectnet_8') ? 'imbalanced' : 'shuffle';
+  return sampler === 'default' ? datasetRow(dataset).draw : 'shuffle';
 }
 
 /** Batches of any list of pictures; `createLoader` chooses the options for a run. */
@@ -103,7 +105,7 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource {
   const { samples, transform, batchSize, seed, workers, cacheBytes = CACHE_BYTES } = options;
   const paths = samples.map(({ path }) => path);
   const cache = createPixelCache(samples.length, 3 * transform.imageSize ** 2, cacheBytes);
-  const pool = createPool({ paths, transform, cache, seed }, workers);
+  const pool = createBatchPool({ paths, transform, cache, seed }, workers);
   const unreadable = new Map<string, string>();
   return {
     batches: Math.ceil(samples.length / batchSize),
@@ -115,7 +117,7 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource {
 
 async function* batchesOf(
   options: BatchSourceOptions,
-  pool: Pool,
+  pool: BatchPool,
   unreadable: Map<string, string>,
   epoch: number,
   startBatch: number,
@@ -143,7 +145,7 @@ function* jobsOf(order: Int32Array, size: number, epoch: number, startBatch: num
 }
 
 /** Results in the order of the jobs, with as many jobs under way as the pool wants ahead. */
-async function* inOrder(jobs: Iterator<BatchJob>, pool: Pool): AsyncGenerator<PixelBatch> {
+async function* inOrder(jobs: Iterator<BatchJob>, pool: BatchPool): AsyncGenerator<PixelBatch> {
   const underWay: Promise<PixelBatch>[] = [];
   const askNext = (): void => {
     const { value, done } = jobs.next();

@@ -1,9 +1,10 @@
+import { decodePicture } from '../codec/decode.js';
 import { forEachConcurrently } from '../concurrent.js';
 import { UaferError } from '../errors.js';
-import { decodePicture } from './decode.js';
+import { toSquare } from '../image/preprocess.js';
+import { type TransformOptions, writeTensor } from './augment.js';
 import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
 import { createRandom, STREAMS } from './random.js';
-import { type TransformOptions, toSquare, writeTensor } from './transforms.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
 export interface PipelineSource {
@@ -24,7 +25,7 @@ export interface BatchJob {
   substitutes: Int32Array;
 }
 
-export interface UnreadablePicture {
+interface UnreadablePicture {
   path: string;
   reason: string;
 }

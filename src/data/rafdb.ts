@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join, parse } from 'node:path';
-import { createDirectoryIndex } from './directories.js';
+import { createDirectoryIndex } from '../directories.js';
 import { type ListEntry, readLists } from './lists.js';
 import { byClass, splitEntries } from './split.js';
-import type { Dataset } from './types.js';
+import type { Dataset, Parts } from './types.js';
 
 /** RAF-DB's basic expressions in the order of its labels 1 to 7 (Li, Deng and Du 2017). */
 export const RAFDB_CLASSES = ['surprise', 'fear', 'disgusted', 'happy', 'sad', 'anger', 'neutral'] as const;
@@ -18,11 +18,11 @@ export const RAFDB_CLASSES = ['surprise', 'fear', 'disgusted', 'happy', 'sad', '
  * @param dataPath the data set's root, or its `basic` folder.
  * @throws UaferError `DATA` naming file and line (see `readLists`), or the pictures that are not there.
  */
-export function loadRafdb(dataPath: string): Dataset {
+export function loadRafdb(dataPath: string, parts: Parts): Dataset {
   const basic = existsSync(join(dataPath, 'basic')) ? join(dataPath, 'basic') : dataPath;
   const entries = readLists({ folder: join(basic, 'EmoLabel'), suffix: '', firstLabel: 1, lastLabel: RAFDB_CLASSES.length });
   const pathOf = pictureFinder(join(basic, 'Image'), entries);
-  const { train, test } = splitEntries(entries, { firstLabel: 1, pathOf });
+  const { train, test } = splitEntries(entries, { firstLabel: 1, parts, pathOf });
   const count = RAFDB_CLASSES.length;
   return { name: 'rafdb', root: dataPath, classes: RAFDB_CLASSES, train: byClass(train, count), test: byClass(test, count) };
 }

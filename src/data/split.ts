@@ -1,10 +1,12 @@
-import { createDirectoryIndex } from './directories.js';
+import { createDirectoryIndex } from '../directories.js';
+import { collectProblems } from '../problems.js';
 import type { ListEntry } from './lists.js';
-import { collectProblems } from './problems.js';
-import type { Sample } from './types.js';
+import type { Parts, Sample } from './types.js';
 
 interface Resolution {
   firstLabel: number;
+  /** Which pictures are wanted; training pictures that aren't are left out. */
+  parts: Parts;
   /** Places where a picture of that name may lie, the likeliest first. */
   pathOf(name: string): readonly string[];
 }
@@ -16,13 +18,14 @@ interface Resolution {
  */
 export function splitEntries(
   entries: readonly ListEntry[],
-  { firstLabel, pathOf }: Resolution,
+  { firstLabel, parts, pathOf }: Resolution,
 ): { train: Sample[]; test: Sample[] } {
   const problems = collectProblems();
   const directories = createDirectoryIndex();
   const train: Sample[] = [];
   const test: Sample[] = [];
   for (const { name, label, train: isTrain, where } of entries) {
+    if (isTrain && parts === 'test') continue;
     const candidates = pathOf(name);
     const path = candidates.find((candidate) => directories.has(candidate));
     if (path === undefined) problems.add(`${where}: no picture ${candidates.join(' or ')}`);

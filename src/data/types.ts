@@ -1,5 +1,5 @@
-/** The data sets that can be loaded. */
-export type DatasetName = 'rafdb' | 'affectnet' | 'affectnet_8' | 'ferplus' | 'folder';
+/** Which pictures of a data set are wanted: of both parts, or the test pictures alone. */
+export type Parts = 'all' | 'test';
 
 /** One picture of a data set. */
 export interface Sample {
@@ -14,7 +14,8 @@ export interface Sample {
 }
 
 export interface Dataset {
-  name: DatasetName;
+  /** Its row in `datasets.ts`. */
+  name: string;
   root: string;
   classes: readonly string[];
   train: readonly Sample[];

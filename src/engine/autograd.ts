@@ -1,5 +1,5 @@
 import { native } from './native.js';
-import type { DType, Tensor } from './tensor.js';
+import type { DType, Tensor } from './types.js';
 
 /** Adds d`loss`/d`leaf` to the gradient of every leaf that requires one. `loss` holds one element unless `gradient` is given. */
 export function backward(loss: Tensor, gradient: Tensor | null = null, options: { retainGraph?: boolean } = {}): void {

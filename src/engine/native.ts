@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { UaferError } from '../errors.js';
 import { addonPath, locateLibtorch } from './locate.js';
-import type { DType, Tensor, TypedArray } from './tensor.js';
+import type { DType, Tensor, TypedArray } from './types.js';
 
 /** What an operator takes and gives at the addon's boundary; the operator's own schema decides how each value is read. */
 export type Value = Tensor | number | bigint | boolean | string | null | undefined | readonly Value[];
@@ -30,6 +30,9 @@ export interface Native {
   generatorState(device: string): Tensor;
   setGeneratorState(state: Tensor, device: string): void;
   releaseMemory(): void;
+  memoryInUse(device: string): number;
+  peakMemory(device: string): number;
+  resetPeakMemory(device: string): void;
   setThreads(count: number): void;
   threads(): number;
   deviceAvailable(kind: string): boolean;

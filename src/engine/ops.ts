@@ -5,7 +5,7 @@
 import { UaferError } from '../errors.js';
 import type { Value } from './native.js';
 import { operator } from './operator.js';
-import type { DType, Tensor, TensorOptions } from './tensor.js';
+import type { DType, Tensor, TensorOptions } from './types.js';
 
 export type Operand = Tensor | number;
 type Shape = readonly number[];
@@ -227,6 +227,9 @@ const foreachLerpOp = operator('aten::_foreach_lerp_.Scalar');
 /** x += weight (y - x) for each pair. */
 export const foreachLerp_ = (xs: readonly Tensor[], ys: readonly Tensor[], weight: number): void =>
   void foreachLerpOp(xs, ys, weight);
+const foreachNormOp = operator<readonly Tensor[]>('aten::_foreach_norm.Scalar');
+/** The Euclidean norm of each. */
+export const foreachNorm = (xs: readonly Tensor[]): Tensor[] => [...foreachNormOp(xs, 2)];
 const foreachMulOp = operator('aten::_foreach_mul_.Scalar');
 export const foreachMul_ = (xs: readonly Tensor[], factor: number): void => void foreachMulOp(xs, factor);
 const fusedAdamwOp = operator('aten::_fused_adamw_');

@@ -1,5 +1,5 @@
 import { native } from './native.js';
-import type { Tensor } from './tensor.js';
+import type { Tensor } from './types.js';
 
 /** Seeds the generators of every device. */
 export function manualSeed(seed: number): void {
@@ -21,6 +21,24 @@ export function setGeneratorState(state: Tensor, device = 'cpu'): void {
  */
 export function releaseMemory(): void {
   native().releaseMemory();
+}
+
+/**
+ * Bytes of memory that tensors on a device hold now, those that autograd saved included; what the engine keeps for the next ones is not
+ * counted. On Windows 0 for `cpu`.
+ */
+export function memoryInUse(device = 'cpu'): number {
+  return native().memoryInUse(device);
+}
+
+/** The most bytes that tensors on a device held at once, in all threads, since the process began or `resetPeakMemory`. */
+export function peakMemory(device = 'cpu'): number {
+  return native().peakMemory(device);
+}
+
+/** `peakMemory` counts from now on. */
+export function resetPeakMemory(device = 'cpu'): void {
+  native().resetPeakMemory(device);
 }
 
 /** Threads that one operator may use, 1 to 1024. */

@@ -5,7 +5,8 @@ import { UaferError } from '../errors.js';
 import { writePiecesAtomically } from '../files.js';
 import { empty } from './ops.js';
 import { scope } from './scope.js';
-import { bytesOf, type DType, type Tensor } from './tensor.js';
+import { bytesOf } from './tensor.js';
+import type { DType, Tensor } from './types.js';
 
 const DTYPES = {
   F64: 'float64',
@@ -37,7 +38,7 @@ const entrySchema = z.strictObject({
 });
 
 /** One tensor of a file: where its bytes begin and end, counted from the end of the header. */
-export type SafetensorsEntry = z.infer<typeof entrySchema>;
+type SafetensorsEntry = z.infer<typeof entrySchema>;
 
 export interface SafetensorsHeader {
   entries: Record<string, SafetensorsEntry>;

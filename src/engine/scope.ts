@@ -1,5 +1,6 @@
 import { native } from './native.js';
-import { isTensor, type Tensor } from './tensor.js';
+import { isTensor } from './tensor.js';
+import type { Tensor } from './types.js';
 
 function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
   if (isTensor(value)) found.push(value);

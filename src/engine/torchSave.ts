@@ -4,7 +4,8 @@ import { UaferError } from '../errors.js';
 import { asStrided, contiguous, empty } from './ops.js';
 import { isCall, isGlobal, isReference, type Pickled, readPickle } from './pickle.js';
 import { scope } from './scope.js';
-import { bytesOf, type DType, type Tensor } from './tensor.js';
+import { bytesOf } from './tensor.js';
+import type { DType, Tensor } from './types.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
 /** What PyTorch calls the storage of each type. */

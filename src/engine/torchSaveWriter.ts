@@ -1,6 +1,7 @@
 import { writePiecesAtomically } from '../files.js';
-import { bytesOf, type Tensor } from './tensor.js';
+import { bytesOf } from './tensor.js';
 import { STORAGES } from './torchSave.js';
+import type { Tensor } from './types.js';
 import { zipPieces } from './zip.js';
 
 /**

@@ -2,8 +2,8 @@ import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from '
 import { UaferError } from '../errors.js';
 import { native } from './native.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
-import type { Tensor } from './tensor.js';
 import { readTorchSave } from './torchSave.js';
+import type { Tensor } from './types.js';
 import { startsZip } from './zip.js';
 
 /**

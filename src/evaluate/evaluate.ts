@@ -1,10 +1,10 @@
+import type { TrainConfig } from '../config/schema.js';
 import type { Batch, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
 import { UaferError } from '../errors.js';
-import type { TrainConfig } from '../train/config.js';
-import { inPrecision } from '../train/precision.js';
-import type { BatchPrediction, Task } from '../train/task.js';
-import { computeMetrics, type Metrics } from './metrics.js';
+import { computeMetrics, type Metrics } from '../metrics/metrics.js';
+import { inPrecision } from '../task/precision.js';
+import type { BatchPrediction, Model } from '../task/task.js';
 
 /** The model's answer for one picture. */
 export interface Prediction {
@@ -38,12 +38,12 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
 }
 
 /**
- * Predictions of `task` for every picture of `batches`, and the metrics over all of them together (never averaged over batches).
+ * Predictions of `model` for every picture of `batches`, and the metrics over all of them together (never averaged over batches).
  * The predicted class is the largest *logit*: with relu evidence the probabilities of a picture may all be equal. Null when asked
  * to stop.
  */
 export async function evaluate(
-  task: Task,
+  model: Model,
   batches: AsyncIterable<Batch>,
   options: EvaluateOptions,
 ): Promise<Evaluation | null> {
@@ -52,17 +52,17 @@ export async function evaluate(
   let done = 0;
   for await (const batch of batches) {
     if (options.shouldStop?.()) return null;
-    const prediction = predict(task, batch, options);
+    const prediction = predict(model, batch, options);
     predictions.push(...rows(batch, prediction, options.samples));
-    if (task.evaluationLoss) losses.push(task.evaluationLoss(prediction, batch.labels, options.epoch));
+    if (model.evaluationLoss) losses.push(model.evaluationLoss(prediction, batch.labels, options.epoch));
     options.onBatch?.(++done);
   }
-  const metrics = computeMetrics(predictions, task.dataset.classes);
+  const metrics = computeMetrics(predictions, model.classes);
   return { predictions, metrics, loss: losses.length > 0 ? mean(losses) : null };
 }
 
-function predict(task: Task, batch: Batch, options: EvaluateOptions): BatchPrediction {
-  return noGrad(() => scope(() => inPrecision(options, () => task.predict(batch))));
+function predict(model: Model, batch: Batch, options: EvaluateOptions): BatchPrediction {
+  return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch))));
 }
 
 function rows(batch: Batch, { logits, probabilities, uncertainty }: BatchPrediction, samples: readonly Sample[]): Prediction[] {

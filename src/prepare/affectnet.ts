@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fiveOf68, pairs } from '../align/landmarks.js';
 import { AFFECTNET_CLASSES } from '../data/affectnet.js';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { fiveOf68, pairs } from '../faces/landmarks.js';
 import { isFolder } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { type CsvRow, columnPositions, readCsv } from './csv.js';
 import { affectnetLayout, outputName } from './layout.js';
 import { parseNpy } from './npy.js';

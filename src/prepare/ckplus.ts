@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { fiveOf68, parsePointLines } from '../align/landmarks.js';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { fiveOf68, parsePointLines } from '../faces/landmarks.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { chooseFrames, type LaboratoryLayout, type LaboratoryPicture, placeByPeople } from './laboratory.js';
 import { type Alignment, compareWithPublished, type Expression, type FaceHint, type LeftOut, type Plan } from './plan.js';
 import { requireStore, type Store } from './store.js';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { columnPositions, readCsv } from './csv.js';
 import { folderLayout } from './layout.js';
 import {

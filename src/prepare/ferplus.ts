@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FERPLUS_FOLDERS, FERPLUS_HEADER } from '../data/ferplus.js';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { readCsv } from './csv.js';
 import { type Fer2013Row, fer2013File, pixelSource, readFer2013, type Usage } from './fer2013.js';
 import { ferplusLayout } from './layout.js';

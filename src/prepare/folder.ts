@@ -12,7 +12,7 @@ import { fileSource } from './store.js';
  * @throws UaferError `DATA` as the loader of such folders does
  */
 export async function planFolder(raw: string, { align }: { align: Alignment }): Promise<Plan> {
-  const { classes, train, test } = loadFolder(raw);
+  const { classes, train, test } = loadFolder(raw, 'all');
   const planned = (samples: readonly Sample[], isTrain: boolean) =>
     samples.map(({ file, path, label }): PlannedPicture => {
       const output = outputName(file, align);

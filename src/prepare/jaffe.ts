@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { collectProblems } from '../data/problems.js';
+import { collectProblems } from '../problems.js';
 import { type LaboratoryLayout, type LaboratoryPicture, placeByPeople } from './laboratory.js';
 import { type Alignment, compareWithPublished, type Expression, type LeftOut, type Plan } from './plan.js';
 import { folderStore } from './store.js';

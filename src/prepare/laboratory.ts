@@ -1,7 +1,7 @@
 /** What the sets that were made in a laboratory share: people who are seen in several pictures, and no split by their owners. */
-import { folderLayout, type Layout, outputName, rafdbLayout } from './layout.js';
+import { folderLayout, outputName, rafdbLayout } from './layout.js';
 import { testPeople } from './people.js';
-import type { Alignment, Expression, FaceHint, PictureSource, PlannedPicture } from './plan.js';
+import type { Alignment, Expression, FaceHint, Layout, PictureSource, PlannedPicture } from './plan.js';
 
 /**
  * `lists`: RAF-DB's three lists, its labels and `subjects.txt`, for `--dataset rafdb`. `folder`: a folder for each class that there is,

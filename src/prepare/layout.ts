@@ -1,28 +1,11 @@
 /** The layouts that the loaders of `src/data` read, from the writing side. */
 
-import { encodedName } from '../align/encode.js';
+import { encodedName } from '../codec/encode.js';
 import { AFFECTNET_CLASSES } from '../data/affectnet.js';
-import { loadDataset } from '../data/dataset.js';
+import { loadDataset } from '../data/datasets.js';
 import { RAFDB_CLASSES } from '../data/rafdb.js';
 import type { Dataset, Sample } from '../data/types.js';
-import type { Alignment, PlannedPicture } from './plan.js';
-
-export interface Layout {
-  /** What `uafer train --dataset` calls it, with its further options. */
-  dataset: string;
-  /** The folders and files that make it, at its root. */
-  tops: readonly string[];
-  /** Text files by their paths, that make these pictures a data set. */
-  lists(pictures: readonly PlannedPicture[]): Record<string, string>;
-  /** Pictures of each class and part, as the loaders find them. Throws what the loaders throw. */
-  count(out: string): PartCounts;
-}
-
-/** One column a part, one number a class. */
-export interface PartCounts {
-  classes: readonly string[];
-  parts: readonly { name: string; counts: readonly number[] }[];
-}
+import type { Alignment, Layout, PartCounts, PlannedPicture } from './plan.js';
 
 /** Three lists in `basic/EmoLabel`, labels from 1; `subjects.txt` beside them when the pictures have subjects. */
 export const rafdbLayout: Layout = {

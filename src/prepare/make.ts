@@ -1,10 +1,12 @@
 /** The work on one picture: from the owner's bytes to those of the data set. */
-import { type AlignOptions, centreCrop } from '../align/align.js';
-import { encodePicture } from '../align/encode.js';
+
 import type { NoFace } from '../align/job.js';
-import { decodeBytes, type Picture } from '../data/decode.js';
+import { decodeBytes } from '../codec/decode.js';
+import { encodePicture } from '../codec/encode.js';
 import { UaferError } from '../errors.js';
-import type { FaceAligner } from './align.js';
+import { type AlignOptions, centreCrop } from '../faces/alignFace.js';
+import type { Picture } from '../image/picture.js';
+import type { FaceAligner } from './faceAligner.js';
 import type { FaceHint } from './plan.js';
 
 /** What became of a picture. `copied`: whole; `centred`: its middle, since no face was found. */

@@ -1,5 +1,5 @@
-import { Piscina } from 'piscina';
-import { createFaceAligner, type FaceAligner } from './align.js';
+import { createThreads, type Threads } from '../threads.js';
+import { createFaceAligner, type FaceAligner } from './faceAligner.js';
 import { type Made, type MakeSettings, type MakeTask, makePicture } from './make.js';
 
 /** Makes pictures, wherever that is done. */
@@ -27,15 +27,12 @@ interface Job {
 
 /** The threads start with the first picture. */
 function threadedMaker(settings: NonNullable<MakeSettings>, threads: number): PictureMaker {
-  const filename = new URL('./worker.js', import.meta.url).href;
-  // The pool ends threads beyond the least number as soon as they idle, and each loads networks of its own.
-  const start = () =>
-    new Piscina<Job, Made>({ filename, name: 'make', workerData: settings, minThreads: threads, maxThreads: threads });
-  let pool: Piscina<Job, Made> | undefined;
+  const module = new URL('./pictureThread.js', import.meta.url);
+  let pool: Threads<Job, Made> | undefined;
   return {
     settings,
     make: (bytes, task) => {
-      pool ??= start();
+      pool ??= createThreads({ module, count: threads, data: settings });
       return pool.run({ bytes, task });
     },
     close: async () => pool?.close(),

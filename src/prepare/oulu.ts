@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { UaferError } from '../errors.js';
 import { isFolder } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { chooseFrames, type LaboratoryLayout, type LaboratoryPicture, placeByPeople } from './laboratory.js';
 import { type Alignment, compareWithPublished, type Expression, type Plan } from './plan.js';
 import { folderStore, type Store } from './store.js';

@@ -1,6 +1,5 @@
 /** What a reader of an owner's raw download finds: every picture that the data set will have, before anything is written. */
-import type { Box, Landmarks } from '../align/types.js';
-import type { Layout } from './layout.js';
+import type { Box, Landmarks } from '../faces/types.js';
 
 export type SetName = 'rafdb' | 'affectnet' | 'fer2013' | 'ferplus' | 'ckplus' | 'jaffe' | 'oulu' | 'folder';
 
@@ -51,6 +50,24 @@ export interface LeftOut {
 
 /** Pictures of each class as the owners state them, by the part that they state it of. */
 export type Published = Partial<Record<'train' | 'test' | 'all', Readonly<Record<string, number>>>>;
+
+/** How a data set lies on the disk, for the loader that reads it. */
+export interface Layout {
+  /** What `uafer train --dataset` calls it, with its further options. */
+  dataset: string;
+  /** The folders and files that make it, at its root. */
+  tops: readonly string[];
+  /** Text files by their paths, that make these pictures a data set. */
+  lists(pictures: readonly PlannedPicture[]): Record<string, string>;
+  /** Pictures of each class and part, as the loaders find them. Throws what the loaders throw. */
+  count(out: string): PartCounts;
+}
+
+/** One column a part, one number a class. */
+export interface PartCounts {
+  classes: readonly string[];
+  parts: readonly { name: string; counts: readonly number[] }[];
+}
 
 export interface Plan {
   set: SetName;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fivePoints, parsePointLines } from '../align/landmarks.js';
-import type { Box, Landmarks } from '../align/types.js';
-import { readLines } from '../data/lists.js';
-import { collectProblems, type Problems } from '../data/problems.js';
 import { RAFDB_CLASSES } from '../data/rafdb.js';
+import { fivePoints, parsePointLines } from '../faces/landmarks.js';
+import type { Box, Landmarks } from '../faces/types.js';
+import { readLines } from '../files.js';
+import { collectProblems, type Problems } from '../problems.js';
 import { rafdbLayout } from './layout.js';
 import { type Alignment, compareWithPublished, type FaceHint, type Plan, type PlannedPicture, type Published } from './plan.js';
 import { openStore, requireStore, type Store } from './store.js';

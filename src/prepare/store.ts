@@ -1,4 +1,4 @@
-/** The owners' files, unpacked or in the zip that they came in. */
+/** The owners' files, unpacked or in the zip that they came in (read by yauzl; `src/engine/zip.ts` says why there are two). */
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -3,14 +3,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } 
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { forEachConcurrently } from '../concurrent.js';
-import { createDirectoryIndex } from '../data/directories.js';
+import { createDirectoryIndex } from '../directories.js';
 import { UaferError } from '../errors.js';
 import { liesIn, writeFileAtomically } from '../files.js';
-import { type Journal, type JournalEntry, openJournal } from './journal.js';
-import type { PartCounts } from './layout.js';
 import { type Made, NO_FACE } from './make.js';
 import type { PictureMaker } from './maker.js';
-import type { LeftOut, Plan, PlannedPicture } from './plan.js';
+import { type Journal, type JournalEntry, openJournal } from './pictureJournal.js';
+import type { LeftOut, PartCounts, Plan, PlannedPicture } from './plan.js';
 
 export interface WriteOptions {
   raw: string;

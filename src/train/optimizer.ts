@@ -1,6 +1,6 @@
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
-import type { ParameterGroup } from './task.js';
+import type { ParameterGroup } from '../task/task.js';
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -51,6 +51,23 @@ export function scaleGradients(optimizer: Optimizer, factor: number): void {
     const gradients = [...optimizer.parameters.values()].flatMap((parameter) => parameter.grad ?? []);
     if (gradients.length > 0) ops.foreachMul_(gradients, factor);
   });
+}
+
+/**
+ * Scales all gradients together so that their norm is at most `most`, as `torch.nn.utils.clip_grad_norm_` does (Pascanu et al. 2013), and
+ * returns the norm that they had: g <- g min(1, most / (|g| + 1e-6)), |g|^2 the sum of all squares. Gradients whose norm is not finite stay.
+ */
+export function clipGradients(optimizer: Optimizer, most: number): number {
+  return noGrad(() =>
+    scope(() => {
+      const gradients = [...optimizer.parameters.values()].flatMap((parameter) => parameter.grad ?? []);
+      if (gradients.length === 0) return 0;
+      const norm = ops.vectorNorm(ops.stack(ops.foreachNorm(gradients))).item();
+      const factor = most / (norm + 1e-6);
+      if (Number.isFinite(norm) && factor < 1) ops.foreachMul_(gradients, factor);
+      return norm;
+    }),
+  );
 }
 
 /**

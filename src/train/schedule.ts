@@ -1,4 +1,4 @@
-import type { OptimizerConfig } from './config.js';
+import type { OptimizerConfig } from '../config/schema.js';
 
 /**
  * Learning rate at a fractional `epoch` (epochs done + step / steps): linear from 0 to `lr` over `warmupEpochs`, then half a

@@ -1,9 +1,9 @@
+import type { TrainConfig } from '../config/schema.js';
 import type { Batch } from '../data/types.js';
 import { backward, ops, scope } from '../engine/index.js';
-import type { TrainConfig } from './config.js';
+import { inPrecision } from '../task/precision.js';
+import type { Moment, Task } from '../task/task.js';
 import { type Optimizer, scaleGradients, zeroGrad } from './optimizer.js';
-import { inPrecision } from './precision.js';
-import type { Moment, Task } from './task.js';
 
 /** Means over the samples of one optimiser step. */
 export interface StepLoss {

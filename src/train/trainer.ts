@@ -1,18 +1,30 @@
+/**
+ * The training loop. Read it in this order:
+ *
+ *     train           opens the run (`openRun.ts`), and writes the report when it ends
+ *       trainEpochs   an epoch after the other, each with an evaluation of the test set, until a reason to end
+ *         trainEpoch  a step after the other, and checkpoints by the clock
+ *           trainStep   batches -> loss and gradients (`step.ts`) -> clipping, AdamW (`optimizer.ts`) -> moving average -> log
+ *         evaluateRun   the test set with the averaged weights
+ *         endEpoch      log, metrics, checkpoint, in this order
+ */
+
+import type { TrainConfig } from '../config/schema.js';
+import { datasetRow } from '../data/datasets.js';
 import type { Batch } from '../data/types.js';
-import { setThreads } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { writeFileAtomically } from '../files.js';
-import { copyCheckpoint, type Progress } from './checkpoint.js';
-import type { DatasetName, TrainConfig } from './config.js';
-import { updateMovingAverage, withAverages } from './ema.js';
-import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from './messages.js';
-import { optimizerStep } from './optimizer.js';
-import { writeReport } from './report.js';
-import { advice, nothingSpent, openRun, type Run, save, saveBest, seconds, type TrainHooks } from './run.js';
+import { writeReport } from '../report/runReport.js';
+import { copyCheckpoint, type Progress } from '../run/checkpoint.js';
+import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
+import { prepareEngine } from '../task/prepareEngine.js';
+import type { Task } from '../task/task.js';
+import { updateMovingAverage, withAverages } from './movingAverage.js';
+import { advice, nothingSpent, openRun, type Run, save, saveBest, seconds, type TrainHooks } from './openRun.js';
+import { clipGradients, optimizerStep } from './optimizer.js';
 import { learningRate } from './schedule.js';
 import { lossAndGradients, type StepLoss } from './step.js';
-import type { Task } from './task.js';
 
 /**
  * Trains `task` as `config` says and leaves a run folder in `config.out`: the original's loop (per-step learning rate, an evaluation
@@ -23,8 +35,8 @@ import type { Task } from './task.js';
  * stands, without a trace in the state that `--resume` goes on from. Throws `USAGE` when the folder holds another run, `CHECKPOINT`
  * when the one to resume does not fit, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
  */
-export async function train(task: Task, config: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
-  if (config.threads > 0) setThreads(config.threads);
+export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
+  const config = prepareEngine(asked);
   const run = openRun(task, config, hooks);
   try {
     run.emit(startEvent(run));
@@ -95,12 +107,15 @@ async function trainStep(run: Run, batches: AsyncIterator<Batch>): Promise<void>
   const moment = { epoch, epochs, step, steps: run.steps };
   const options = { precision: config.precision, device: config.device, accumulate };
   const loss = await lossAndGradients(task, optimizer, take(batches, accumulate, spent), moment, options);
-  refuseDivergence(run, loss.loss, lr);
+  refuseDivergence(run, 'loss', loss.loss, lr);
+  const { clipGrad } = config.optimizer;
+  const gradNorm = clipGrad > 0 ? clipGradients(optimizer, clipGrad) : undefined;
+  refuseDivergence(run, "gradient's norm", gradNorm ?? 0, lr);
   optimizerStep(optimizer, lr);
   if (run.ema) updateMovingAverage(run.ema, progress.globalStep + 1);
   const took = seconds() - began;
   spent.compute += took - (spent.wait - waitedBefore);
-  recordStep(run, loss, lr, took);
+  recordStep(run, loss, gradNorm, lr, took);
 }
 
 /** At most `count` of the next batches; the time they kept us waiting is added to `spent.wait`. */
@@ -114,15 +129,21 @@ async function* take(batches: AsyncIterator<Batch>, count: number, spent: Progre
   }
 }
 
-function refuseDivergence({ progress, folder }: Run, loss: number, lr: number): void {
-  if (Number.isFinite(loss)) return;
+function refuseDivergence({ progress, folder }: Run, what: string, value: number, lr: number): void {
+  if (Number.isFinite(value)) return;
   throw new UaferError(
     'DIVERGED',
-    `The loss became ${loss} in epoch ${progress.epoch} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
+    `The ${what} became ${value} in epoch ${progress.epoch} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
   );
 }
 
-function recordStep(run: Run, { loss, parts, samples }: StepLoss, lr: number, took: number): void {
+function recordStep(
+  run: Run,
+  { loss, parts, samples }: StepLoss,
+  gradNorm: number | undefined,
+  lr: number,
+  took: number,
+): void {
   const { progress, config } = run;
   for (const [name, value] of Object.entries({ loss, ...parts })) progress.totals[name] = (progress.totals[name] ?? 0) + value;
   progress.step += 1;
@@ -138,6 +159,7 @@ function recordStep(run: Run, { loss, parts, samples }: StepLoss, lr: number, to
     loss,
     parts,
     lr,
+    gradNorm,
     imagesPerSecond: samples / took,
     secondsLeft: secondsLeft(run),
   };
@@ -181,14 +203,9 @@ function tellUnreadable({ train, test, session, emit }: Run): void {
   }
 }
 
-/** The metric that decides which weights are best: the one that papers report for the data set. */
-function decisiveMetric(dataset: DatasetName): 'accuracy' | 'meanClassAccuracy' {
-  return dataset === 'affectnet' || dataset === 'affectnet_8' ? 'meanClassAccuracy' : 'accuracy';
-}
-
 /** The best so far with this evaluation counted; an equal later one does not replace it. */
 function bestWith({ progress, task }: Run, { metrics }: Evaluation): Best {
-  const metric = decisiveMetric(task.dataset.name);
+  const metric = datasetRow(task.dataset.name).decisive;
   const value = metrics[metric];
   return progress.best && progress.best.value >= value ? progress.best : { metric, value, epoch: progress.epoch };
 }

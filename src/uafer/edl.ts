@@ -1,6 +1,7 @@
 /** The evidential classification losses (Sensoy et al. 2018) with their regularisers, sample by sample. */
+
+import type { LossConfig } from '../config/schema.js';
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
-import type { LossConfig } from '../train/config.js';
 import { type Dirichlet, dirichlet } from './evidence.js';
 import { accuracyVersusUncertainty, klToUniform, misleadingAlpha } from './ruc.js';
 

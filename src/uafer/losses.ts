@@ -1,7 +1,8 @@
 /** UA-FER's losses, put together from the configuration. */
+
+import type { LossConfig } from '../config/schema.js';
 import { ops, scope, type Tensor } from '../engine/index.js';
-import type { LossConfig } from '../train/config.js';
-import type { LossParts, Moment } from '../train/task.js';
+import type { LossParts, Moment } from '../task/task.js';
 import { annealingCoefficient } from './annealing.js';
 import { edlTerms } from './edl.js';
 import { balancedLoss, cosineLoss, crossEntropyLoss, focalLoss, generalizedCrossEntropyLoss } from './plainLosses.js';

@@ -1,9 +1,9 @@
 /** Multi-granularity feature decoupling (MFD): global and local affinities of an image to the class texts (Zhou et al. 2024). */
+import { globalScore, localScore, unitLength } from '../clip/affinity.js';
+import type { ModelConfig } from '../config/schema.js';
 import { autocast, ops, scope, type Tensor } from '../engine/index.js';
-import type { ModelConfig } from '../train/config.js';
 
-/** Dimension of the patches in (B, N, C), and of the classes in (B, C). */
-const PATCHES = 1;
+/** Dimension of the classes in (B, C). */
 const CLASSES = 1;
 
 export type MfdOptions = Pick<ModelConfig, 'alpha' | 'topk' | 'branch' | 'normalizeScores'>;
@@ -35,28 +35,4 @@ export function affinities(cls: Tensor, patches: Tensor, text: Tensor, options: 
     return { logits, global, local };
   };
   return scope(() => autocast({ device: cls.device, dtype: null }, scored));
-}
-
-/** (B, C) dot products of CLS features (B, D) and text features (C, D). */
-export function globalScore(cls: Tensor, text: Tensor): Tensor {
-  return ops.linear(cls, text);
-}
-
-/**
- * Local affinity of each class: the mean of the `topk` largest of the N patch-text dot products.
- *
- * @param patches (B, N, D) patch features of unit length
- * @param text (C, D) text features
- * @returns (B, C)
- */
-export function localScore(patches: Tensor, text: Tensor, topk: number): Tensor {
-  return scope(() => {
-    const products = ops.linear(patches, text); // (B, N, C)
-    return ops.mean(ops.topk(products, topk, PATCHES).values, PATCHES);
-  });
-}
-
-/** x / |x| over one dimension. */
-export function unitLength(x: Tensor, dim: number): Tensor {
-  return scope(() => ops.div(x, ops.vectorNorm(x, dim, true)));
 }

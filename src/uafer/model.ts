@@ -1,12 +1,13 @@
+import { unitLength } from '../clip/affinity.js';
 import type { Weights } from '../clip/block.js';
 import { encodeText } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
 import type { Clip } from '../clip/towers.js';
 import { embed, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
+import type { ModelConfig } from '../config/schema.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
-import type { ModelConfig } from '../train/config.js';
-import { type Affinities, affinities, unitLength } from './mfd.js';
+import { type Affinities, affinities } from './mfd.js';
 
 /** Name of `visual.proj` in the original's checkpoints. */
 const PROJECTION = 'projection_dist';

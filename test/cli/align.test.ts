@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodePicture } from '#uafer/data/decode.js';
+import { decodePicture } from '#uafer/codec/decode.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { main, uafer } from './run.js';
 

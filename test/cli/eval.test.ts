@@ -1,7 +1,8 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readSafetensors, scope, writeSafetensors } from '#uafer/engine/index.js';
 import { uafer } from './run.js';
 import { train, writeTinyProject } from './tinyProject.js';
 
@@ -126,4 +127,37 @@ test('weights of another model are refused by the name of the tensor', async () 
   const { code, stderr } = await evaluate('--checkpoint', 'run', '--config', 'other.yaml', '--data-path', 'faces');
   expect(code).toBe(1);
   expect(stderr).toMatch(/uafer: run: "[\w.]+" has shape \[.*16.*\], this model expects \[.*32.*\]/);
+});
+
+test("pictures are made as the model's own description says, not as the data set's row", async () => {
+  cpSync(join(folder, 'run'), join(folder, 'other'), { recursive: true });
+  const weights = join(folder, 'other/checkpoints/best/model.safetensors');
+  scope(() => {
+    const { tensors, metadata } = readSafetensors(weights);
+    const { classes, preprocessing } = JSON.parse(metadata.uafer as string);
+    expect({ classes, preprocessing }).toMatchObject({ classes: ['happy', 'sad'], preprocessing: { imageSize: 16 } });
+    const described = { classes, preprocessing: { ...preprocessing, mean: [0, 0, 0] } };
+    writeSafetensors(weights, tensors, { ...metadata, uafer: JSON.stringify(described) });
+  });
+  await evaluate('--checkpoint', 'run', '--predictions', 'as-trained/out.json');
+  await evaluate('--checkpoint', 'other', '--predictions', 'other-mean/out.json');
+  const logits = (path: string) => json(path).rows.map((row: { logits: number[] }) => row.logits);
+  expect(logits('other-mean/out.json')).not.toEqual(logits('as-trained/out.json'));
+});
+
+test('a model that was trained on pictures of another size is refused', async () => {
+  cpSync(join(folder, 'run'), join(folder, 'larger'), { recursive: true });
+  const weights = join(folder, 'larger/checkpoints/best/model.safetensors');
+  scope(() => {
+    const { tensors, metadata } = readSafetensors(weights);
+    writeSafetensors(weights, tensors, {
+      ...metadata,
+      uafer: (metadata.uafer as string).replace('"imageSize":16', '"imageSize":32'),
+    });
+  });
+  const { code, stderr } = await evaluate('--checkpoint', 'larger');
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/larger was trained on pictures of 32 pixels/),
+  });
 });

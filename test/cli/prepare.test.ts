@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 import type { DatasetName } from '#uafer/data/types.js';
 import { contentsOf } from '../support/folders.js';
 import { temporaryFolder, writeFiles } from '../support/pictures.js';

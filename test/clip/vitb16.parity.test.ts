@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClipArchitecture } from '#uafer/clip/architecture.js';
-import { readClip } from '#uafer/clip/checkpoint.js';
 import { initializeClip } from '#uafer/clip/initialize.js';
+import { readClip } from '#uafer/clip/readClip.js';
 import { createTokenizer } from '#uafer/clip/tokenizer.js';
 import { encodeImage } from '#uafer/clip/vision.js';
+import { resolveConfig } from '#uafer/config/resolve.js';
 import { backward, manualSeed, noGrad, ops, scope, type Tensor, tensor, toArray } from '#uafer/engine/index.js';
 import { readSafetensors, writeSafetensors } from '#uafer/engine/safetensors.js';
 import { createOptimizer, optimizerStep, zeroGrad } from '#uafer/train/optimizer.js';
-import { resolveConfig } from '#uafer/train/resolve.js';
-import { createUaFerTask } from '#uafer/uafer/task.js';
+import { createUaFerTask } from '#uafer/uafer/uaferTask.js';
 import { expectClose } from '../support/numbers.js';
 import { missingModules, runPython } from '../support/python.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
-import { decodePicture } from '#uafer/data/decode.js';
+import { decodePicture } from '#uafer/codec/decode.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 
 describe('the example faces', () => {
   const dataPath = new URL('../../examples/faces', import.meta.url).pathname;

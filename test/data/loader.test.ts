@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { preprocessingFor } from '#uafer/data/datasets.js';
 import { type BatchSource, createBatchSource, createLoader, type LoaderConfig } from '#uafer/data/loader.js';
 import { temporaryFolder, writePng } from '../support/pictures.js';
 
 const COUNT = 23;
+const preprocessing = preprocessingFor('rafdb', 16);
 const folder = temporaryFolder();
 const samples = Array.from({ length: COUNT }, (_, i) => ({
   file: `${i}.png`,
@@ -60,7 +62,7 @@ const train = <T>(
   changed: Partial<LoaderConfig>,
   use: (source: BatchSource) => Promise<T>,
   data?: Partial<LoaderConfig['data']>,
-) => withLoader(createLoader(samples, config(changed, data), 16, 'train'), use);
+) => withLoader(createLoader(samples, config(changed, data), preprocessing, 'train'), use);
 
 describe('createLoader', () => {
   it('gives (B, 3, S, S) pictures with labels, votes and positions, the last batch smaller', async () => {
@@ -90,7 +92,7 @@ describe('createLoader', () => {
   it('gives the same numbers without a cache, and with one that holds some of the pictures', async () => {
     const options = {
       samples,
-      transform: { imageSize: 16, resize: 'shorter-bicubic', centerCrop: false, augment: 'strong' },
+      transform: { ...preprocessing, centerCrop: false, augment: 'strong' },
       ...{ batchSize: 5, draw: 'shuffle', seed: 9, workers: 0, allowUnreadable: false, substitute: true },
     } as const;
     const epochs = (cacheBytes: number) =>
@@ -111,7 +113,7 @@ describe('createLoader', () => {
   it("keeps the list's order without shuffling, and for test pictures, which are not augmented", async () => {
     const order = await train({}, (source) => read(source, 0), { shuffle: false });
     expect(order.flatMap(({ indices }) => indices)).toEqual(samples.map((_, i) => i));
-    const test = () => withLoader(createLoader(samples, config(), 16, 'test'), (source) => read(source, 0));
+    const test = () => withLoader(createLoader(samples, config(), preprocessing, 'test'), (source) => read(source, 0));
     const batches = await test();
     expect(batches.map(({ indices }) => indices.length)).toEqual([4, 4, 4, 4, 4, 3]);
     expect(await test()).toEqual(batches);
@@ -134,7 +136,7 @@ describe('pictures that cannot be read', () => {
     allowUnreadable: boolean,
     workers: number,
     use: (source: BatchSource) => Promise<T>,
-  ) => withLoader(createLoader(withBad, config({ workers }, { allowUnreadable, shuffle: false }), 16, part), use);
+  ) => withLoader(createLoader(withBad, config({ workers }, { allowUnreadable, shuffle: false }), preprocessing, part), use);
 
   it.each([0, 2])('stop the run beyond 1%, by name (%i workers)', async (workers) => {
     const message = expect.stringMatching(
@@ -145,7 +147,7 @@ describe('pictures that cannot be read', () => {
 
   it('up to 1% are left out and listed', async () => {
     const many = [...Array.from({ length: 6 }, () => samples).flat(), bad];
-    await withLoader(createLoader(many, config(), 16, 'test'), async (source) => {
+    await withLoader(createLoader(many, config(), preprocessing, 'test'), async (source) => {
       expect((await read(source, 0)).flatMap(({ indices }) => indices)).toHaveLength(6 * COUNT);
       expect([...source.unreadable.keys()]).toEqual([bad.path]);
     });
@@ -165,12 +167,12 @@ describe('pictures that cannot be read', () => {
   it('are left out of evaluation, and a batch of nothing else with them', async () => {
     const batches = await load('test', true, 1, (source) => read(source, 0));
     expect(batches.flatMap(({ indices }) => indices)).toEqual(withBad.map((_, i) => i).filter((i) => withBad[i] !== bad));
-    const alone = createLoader([...samples.slice(0, 4), bad], config({}, { allowUnreadable: true }), 16, 'test');
+    const alone = createLoader([...samples.slice(0, 4), bad], config({}, { allowUnreadable: true }), preprocessing, 'test');
     expect((await withLoader(alone, (source) => read(source, 0))).map(({ indices }) => indices)).toEqual([[0, 1, 2, 3]]);
   });
 
   it('stop training when they are all there is', async () => {
-    const alone = createLoader([bad, bad], config({}, { allowUnreadable: true }), 16, 'train');
+    const alone = createLoader([bad, bad], config({}, { allowUnreadable: true }), preprocessing, 'train');
     await expect(withLoader(alone, (source) => read(source, 0))).rejects.toMatchObject({ code: 'IMAGE' });
   });
 });
@@ -179,7 +181,7 @@ describe('threads', () => {
   it.each([0, 1])('pass on what stops the run: an oblong picture (%i workers)', async (workers) => {
     const oblong = { file: 'oblong.png', path: join(folder.path, 'oblong.png'), label: 0 };
     await writePng(oblong.path, 20, 30);
-    const source = createLoader([oblong], config({ workers }), 16, 'train');
+    const source = createLoader([oblong], config({ workers }), preprocessing, 'train');
     const message = expect.stringContaining('--center-crop');
     await expect(withLoader(source, (open) => read(open, 0))).rejects.toMatchObject({
       name: 'UaferError',
@@ -199,14 +201,14 @@ describe('threads', () => {
   });
 
   it('end with close, and a closed loader says so', async () => {
-    const source = createLoader(samples, config({ workers: 1 }), 16, 'train');
+    const source = createLoader(samples, config({ workers: 1 }), preprocessing, 'train');
     await read(source, 0);
     await source.close();
     await expect(read(source, 1)).rejects.toMatchObject({ code: 'INTERRUPTED' });
   });
 
   it('close while batches are under way', async () => {
-    const source = createLoader(samples, config({ workers: 2 }), 16, 'train');
+    const source = createLoader(samples, config({ workers: 2 }), preprocessing, 'train');
     const batches = source.epoch(0);
     await batches.next();
     await source.close();
@@ -215,7 +217,7 @@ describe('threads', () => {
   /** A program that does as `take` says after each batch. */
   const program = (take: string) => `
     import { createLoader } from ${JSON.stringify(loaderUrl)};
-    const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, 16, 'train');
+    const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, ${JSON.stringify(preprocessing)}, 'train');
     let pictures = 0;
     for await (const batch of source.epoch(0)) { pictures += batch.indices.length; ${take} }
     console.log(pictures);`;
@@ -234,7 +236,7 @@ describe('threads', () => {
     const code = `
       import { parentPort } from 'node:worker_threads';
       import { createLoader } from ${JSON.stringify(loaderUrl)};
-      const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, 16, 'train');
+      const source = createLoader(${JSON.stringify(samples)}, ${JSON.stringify(config({ workers: 2 }))}, ${JSON.stringify(preprocessing)}, 'train');
       const seen = [];
       for await (const batch of source.epoch(0)) seen.push(...batch.indices);
       await source.close();

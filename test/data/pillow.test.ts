@@ -2,9 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { affineNearest, inverseAffine } from '#uafer/data/affine.js';
-import { decodePicture } from '#uafer/data/decode.js';
-import { type ResizeFilter, resizePicture } from '#uafer/data/resize.js';
+import { decodePicture } from '#uafer/codec/decode.js';
+import { affineNearest, inverseAffine } from '#uafer/image/affine.js';
+import { type ResizeFilter, resizePicture } from '#uafer/image/resize.js';
 import { temporaryFolder } from '../support/pictures.js';
 
 const python = process.env.PYTHON ?? 'python3';

@@ -53,4 +53,15 @@ describe('memory', () => {
       handles: 0,
     });
   });
+
+  it('that tensors hold is counted, and the most at once', () => {
+    const { before, held, after, peak, reset } =
+      measure<Record<'before' | 'held' | 'after' | 'peak' | 'reset', number>>('counted');
+    expect(before).toBeLessThan(1);
+    expect(held - before).toBeGreaterThanOrEqual(24 + 400 / 1024); // MiB
+    expect(held - before).toBeLessThan(26);
+    expect(after).toBe(before);
+    expect(peak).toBeGreaterThanOrEqual(held + 40);
+    expect(reset).toBe(after);
+  });
 });

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { preprocessingFor } from '#uafer/data/datasets.js';
 import type { Batch, Dataset } from '#uafer/data/types.js';
 import { evaluate } from '#uafer/evaluate/evaluate.js';
-import type { Task } from '#uafer/train/task.js';
+import type { Task } from '#uafer/task/task.js';
 
 const file = (i: number) => `face${i}.png`;
 const samples = [0, 1, 1, 0, 0].map((label, i) => ({ file: file(i), path: file(i), label }));
@@ -18,7 +19,8 @@ const LOGITS = [
 /** Answers from LOGITS; its evaluation loss is 10 times the size of the batch, and the epoch. */
 const task: Task = {
   dataset,
-  imageSize: 1,
+  classes: dataset.classes,
+  preprocessing: preprocessingFor('folder', 1),
   state: {},
   groups: [],
   loss: () => {

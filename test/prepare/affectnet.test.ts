@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 import { planAffectnet } from '#uafer/prepare/affectnet.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { affectnetRow, textNpy, writeRawAffectnet, writeRawAffectnetFolders } from '../support/rawSets.js';

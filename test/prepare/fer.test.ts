@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
-import { decodePicture } from '#uafer/data/decode.js';
+import { decodePicture } from '#uafer/codec/decode.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 import { planFer2013 } from '#uafer/prepare/fer2013.js';
 import { planFerplus } from '#uafer/prepare/ferplus.js';
 import { temporaryFolder, writeFiles } from '../support/pictures.js';

@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 import { planCkplus } from '#uafer/prepare/ckplus.js';
 import { planJaffe } from '#uafer/prepare/jaffe.js';
 import { planOulu } from '#uafer/prepare/oulu.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { NoFace } from '#uafer/align/job.js';
-import type { Picture } from '#uafer/data/decode.js';
-import type { FaceAligner } from '#uafer/prepare/align.js';
+import type { Picture } from '#uafer/image/picture.js';
+import type { FaceAligner } from '#uafer/prepare/faceAligner.js';
 import { localMaker, type PictureMaker } from '#uafer/prepare/maker.js';
 import type { FaceHint, Plan } from '#uafer/prepare/plan.js';
 import { type WriteOptions, type Written, writePlan } from '#uafer/prepare/write.js';

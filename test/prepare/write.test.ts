@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, u
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { loadDataset } from '#uafer/data/dataset.js';
+import { loadDataset } from '#uafer/data/datasets.js';
 import { planFolder } from '#uafer/prepare/folder.js';
 import { localMaker } from '#uafer/prepare/maker.js';
 import type { WriteOptions } from '#uafer/prepare/write.js';

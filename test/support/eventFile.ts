@@ -1,4 +1,4 @@
-import { crc32c } from '#uafer/train/crc32c.js';
+import { crc32c } from '#uafer/run/crc32c.js';
 
 /** What the tests look at of a TensorBoard `Event`. */
 export interface ReadEvent {

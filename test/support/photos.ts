@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { intersectionOverUnion } from '#uafer/align/boxes.js';
-import type { Box, Face } from '#uafer/align/types.js';
+import { intersectionOverUnion } from '#uafer/faces/boxes.js';
+import type { Box, Face } from '#uafer/faces/types.js';
 
 /** Real photos, and how many people they show. */
 export const PHOTOS = { 'astronaut.jpg': 1, 'three.jpg': 3, 'four.jpg': 4, 'five.jpg': 5 } as const;

@@ -7,7 +7,7 @@ import { writeFiles } from './pictures.js';
 import { writeZip } from './zip.js';
 
 /** RAF-DB's order of expressions. */
-export const ORDER = ['surprise', 'fear', 'disgusted', 'happy', 'sad', 'anger', 'neutral'] as const;
+const ORDER = ['surprise', 'fear', 'disgusted', 'happy', 'sad', 'anger', 'neutral'] as const;
 
 /** Two faces of each expression, one for training and one for test, in RAF-DB's order. */
 export const faces: readonly ExampleFace[] = fewFaces(1).toSorted((a, b) => a.label - b.label);
@@ -67,7 +67,7 @@ export function writeRawRafdb(root: string, { zips = false } = {}): void {
   }
 }
 
-export const AFFECTNET_HEADER =
+const AFFECTNET_HEADER =
   'subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal';
 const AFFECTNET_ORDER = ['neutral', 'happy', 'sad', 'surprise', 'fear', 'disgusted', 'anger', 'contempt'];
 
@@ -77,7 +77,7 @@ export function affectnetRow(name: string, expression: number): string {
 }
 
 /** 68 points of the iBUG scheme, of which only eyes, nose and corners of the mouth are where they belong. */
-export function points68(): [number, number][] {
+function points68(): [number, number][] {
   const points = Array.from({ length: 68 }, (): [number, number] => [112, 112]);
   const put = (from: number, to: number, x: number, y: number) => points.fill([x, y], from, to);
   put(36, 42, 78.5, 94.25);

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { readCheckpointState } from '#uafer/train/checkpoint.js';
-import { writeClassFolders } from './pictures.js';
+import { readCheckpointState } from '#uafer/run/checkpoint.js';
+import { writeClassFolders } from '../support/madeUpPictures.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const STEPS = 10;

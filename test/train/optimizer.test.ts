@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { backward, ops, scope, type Tensor, tensor, toArray } from '#uafer/engine/index.js';
 import {
+  clipGradients,
   createOptimizer,
   type Optimizer,
   optimizerStep,
@@ -130,5 +131,27 @@ print(json.dumps([w.flatten().tolist(), b.tolist()]))`;
   test('refuses a group that names no parameter of the model, or one twice', () => {
     expect(() => createOptimizer(model(), [{ names: ['c'], lrScale: 1, weightDecay: 0 }])).toThrow(/names "c"/);
     expect(() => createOptimizer(model(), [...groups, groups[1] as (typeof groups)[0]])).toThrow(/two parameter groups/);
+  });
+});
+
+describe('clipping', () => {
+  /** Gradients of norm 13: (3, 4) and 12. */
+  const clipped = (most: number) =>
+    scope(() => {
+      const state = { a: tensor([1, 1], [2]), b: tensor([1], [1]), unused: tensor([1], [1]) };
+      const optimizer = createOptimizer(state, [{ names: Object.keys(state), lrScale: 1, weightDecay: 0 }]);
+      backward(ops.add(ops.sum(ops.mul(state.a, tensor([3, 4], [2]))), ops.sum(ops.mul(state.b, 12))));
+      const norm = clipGradients(optimizer, most);
+      return { norm, gradients: [state.a, state.b].flatMap(({ grad }) => (grad ? toArray(grad) : [])) };
+    });
+
+  test('scales all gradients together to the norm, and tells the norm before', () => {
+    const { norm, gradients } = clipped(6.5);
+    expect(norm).toBe(13);
+    expectClose(gradients, [1.5, 2, 6], 1e-6);
+  });
+
+  test('leaves smaller gradients as they are', () => {
+    expect(clipped(13.1)).toEqual({ norm: 13, gradients: [3, 4, 12] });
   });
 });

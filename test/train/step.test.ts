@@ -3,7 +3,7 @@ import type { Batch, Dataset } from '#uafer/data/types.js';
 import { type Tensor, toArray } from '#uafer/engine/index.js';
 import { createOptimizer } from '#uafer/train/optimizer.js';
 import { lossAndGradients } from '#uafer/train/step.js';
-import { createLinearTask } from './linearTask.js';
+import { createLinearTask } from '../support/linearTask.js';
 
 const SIZE = 6;
 const PIXELS = 3 * SIZE * SIZE;

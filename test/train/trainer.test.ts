@@ -2,16 +2,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TrainConfig } from '#uafer/config/schema.js';
 import type { Dataset } from '#uafer/data/types.js';
-import { readCheckpointState } from '#uafer/train/checkpoint.js';
-import type { TrainConfig } from '#uafer/train/config.js';
-import type { TrainingEvent } from '#uafer/train/messages.js';
-import type { TrainHooks } from '#uafer/train/run.js';
-import { readRunLog } from '#uafer/train/runLog.js';
+import { readCheckpointState } from '#uafer/run/checkpoint.js';
+import type { TrainingEvent } from '#uafer/run/messages.js';
+import { readRunLog } from '#uafer/run/runLog.js';
+import type { TrainHooks } from '#uafer/train/openRun.js';
 import { train } from '#uafer/train/trainer.js';
-import { createLinearTask, type LinearTaskOptions } from './linearTask.js';
-import { writeDataset } from './pictures.js';
-import { testConfig } from './runConfig.js';
+import { createLinearTask, type LinearTaskOptions } from '../support/linearTask.js';
+import { writeDataset } from '../support/madeUpPictures.js';
+import { testConfig } from '../support/runConfig.js';
 
 const SIZE = 8;
 const STEPS = 4;
@@ -93,6 +93,19 @@ describe('a run', () => {
     const config = testConfig(newRun(), { run: { maxSteps: 1 } });
     await trained(config);
     await expect(trained(config)).rejects.toThrow(/holds a run already.*--resume/);
+  });
+});
+
+describe('a run that clips its gradients', () => {
+  test('logs their norm, and steps no farther than it may', async () => {
+    const [free, clipped] = [newRun(), newRun()];
+    await trained(testConfig(free));
+    await trained(testConfig(clipped, { optimizer: { clipGrad: 0.01 } }));
+    const norms = logOf(clipped).flatMap((line) => (line.kind === 'step' ? [line.grad_norm] : []));
+    expect(norms).toHaveLength(3 * STEPS);
+    for (const norm of norms) expect(norm).toBeGreaterThan(0.01);
+    expect(logOf(free).some((line) => 'grad_norm' in line)).toBe(false);
+    expect(modelBytes(clipped)).not.toEqual(modelBytes(free));
   });
 });
 

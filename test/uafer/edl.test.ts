@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { LossConfig } from '#uafer/config/schema.js';
 import { ops, scope, type Tensor, tensor, toArray } from '#uafer/engine/index.js';
 import { readSafetensors } from '#uafer/engine/safetensors.js';
-import type { LossConfig } from '#uafer/train/config.js';
 import { annealingCoefficient } from '#uafer/uafer/annealing.js';
 import { type EdlConfig, edlTerms } from '#uafer/uafer/edl.js';
 import { dirichlet } from '#uafer/uafer/evidence.js';

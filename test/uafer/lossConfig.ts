@@ -1,4 +1,4 @@
-import type { LossConfig } from '#uafer/train/config.js';
+import type { LossConfig } from '#uafer/config/schema.js';
 
 /** The loss of recipe `released`, with changes. */
 export function lossConfig(changes: Partial<LossConfig> = {}): LossConfig {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LossConfig } from '#uafer/config/schema.js';
 import { ops, scope, tensor } from '#uafer/engine/index.js';
-import type { LossConfig } from '#uafer/train/config.js';
 import { classificationLoss, distillationLoss } from '#uafer/uafer/losses.js';
 import { crossEntropyLoss } from '#uafer/uafer/plainLosses.js';
 import { lossConfig } from './lossConfig.js';

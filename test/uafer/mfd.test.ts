@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { unitLength } from '#uafer/clip/affinity.js';
 import { autocast, manualSeed, ops, type Tensor, tensor, toArray } from '#uafer/engine/index.js';
-import { affinities, unitLength } from '#uafer/uafer/mfd.js';
+import { affinities } from '#uafer/uafer/mfd.js';
 
 const options = { alpha: 0.3, topk: 2, branch: 'both', normalizeScores: true } as const;
 

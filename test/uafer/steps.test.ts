@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { readClip } from '#uafer/clip/checkpoint.js';
+import { readClip } from '#uafer/clip/readClip.js';
+import { resolveConfig } from '#uafer/config/resolve.js';
 import { backward, noGrad, ops, scope, type Tensor, toArray } from '#uafer/engine/index.js';
 import { readSafetensors } from '#uafer/engine/safetensors.js';
+import type { Task } from '#uafer/task/task.js';
 import { createOptimizer, optimizerStep, zeroGrad } from '#uafer/train/optimizer.js';
-import { resolveConfig } from '#uafer/train/resolve.js';
 import { learningRate } from '#uafer/train/schedule.js';
-import type { Task } from '#uafer/train/task.js';
-import { createUaFerTask } from '#uafer/uafer/task.js';
+import { createUaFerTask } from '#uafer/uafer/uaferTask.js';
 import { fixture, jsonFixture } from '../support/fixtures.js';
 
 interface Steps {

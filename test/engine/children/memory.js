@@ -1,9 +1,21 @@
 /**
- * Measures memory. Usage: node --expose-gc memory.js steps|abandoned|reused|collected. Prints one line of JSON; sizes in MiB.
+ * Measures memory. Usage: node --expose-gc memory.js steps|abandoned|reused|collected|counted. Prints one line of JSON; sizes in MiB.
  */
 import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { backward, liveHandles, manualSeed, noGrad, ops, releaseMemory, scope, setThreads } from '#uafer/engine/index.js';
+import {
+  backward,
+  liveHandles,
+  manualSeed,
+  memoryInUse,
+  noGrad,
+  ops,
+  peakMemory,
+  releaseMemory,
+  resetPeakMemory,
+  scope,
+  setThreads,
+} from '#uafer/engine/index.js';
 
 /** Resident memory, or its highest so far (VmHWM). */
 const resident = (field = 'VmRSS') => Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
@@ -97,5 +109,21 @@ async function collected() {
   return { handles: liveHandles() };
 }
 
-const measure = { steps, abandoned, reused, collected }[process.argv[2]];
+/** A tensor of 24 MiB and 100 small ones of 4 KiB are held; one of 40 MiB comes and goes meanwhile. */
+async function counted() {
+  const MIB = 2 ** 20;
+  const before = memoryInUse() / MIB;
+  const { held } = scope(() => {
+    ops.ones([6, 1024, 1024]);
+    for (let i = 0; i < 100; i++) ops.ones([1024]);
+    const now = memoryInUse() / MIB;
+    scope(() => void ops.ones([10, 1024, 1024]));
+    return { held: now };
+  });
+  const [after, peak] = [memoryInUse() / MIB, peakMemory() / MIB];
+  resetPeakMemory();
+  return { before, held, after, peak, reset: peakMemory() / MIB };
+}
+
+const measure = { steps, abandoned, reused, collected, counted }[process.argv[2]];
 console.log(JSON.stringify(await measure()));

@@ -1,0 +1,33 @@
+/** A thread that aligns pictures, one after the other, with a detector of its own. Started by `alignPictures.ts`. */
+import { workerData } from 'node:worker_threads';
+import { UaferError } from '../errors.js';
+import type { Detector } from '../faces/types.js';
+import { inThread } from '../threads.js';
+import { createDetector } from './detectors.js';
+import { type AlignJob, type AlignSettings, alignFile, type PictureRecord } from './job.js';
+
+export interface ThreadData {
+  out: string;
+  settings: AlignSettings;
+}
+
+const { out, settings } = workerData as ThreadData;
+let loading: Promise<Detector> | undefined;
+
+const detector = (): Promise<Detector> => {
+  loading ??= createDetector(settings.detector, settings.detection);
+  return loading;
+};
+
+export const work = inThread(async (job: AlignJob): Promise<PictureRecord> => {
+  try {
+    return await alignFile(job, out, detector, settings);
+  } catch (error) {
+    if (error instanceof UaferError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UaferError(
+      'IO',
+      `${job.path} could not be aligned: ${reason}. What was aligned by then stays; the same command goes on.`,
+    );
+  }
+});

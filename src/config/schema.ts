@@ -1,0 +1,151 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { datasetNames } from '../data/datasets.js';
+
+/*
+ * The schema is the one description of a configuration: types, ranges, command-line options and their help come from it. Each
+ * field's error message is the phrase that follows "expected".
+ */
+
+const number = (min: number, max = Infinity) => {
+  const error = max === Infinity ? `a number of at least ${min}` : `a number from ${min} to ${max}`;
+  return z.number(error).min(min, error).max(max, error);
+};
+const whole = (min: number) => {
+  const error = `a whole number of at least ${min}`;
+  return z.number(error).int(error).min(min, error);
+};
+const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
+  z.enum(names, { error: `one of ${names.join(', ')}` });
+const flag = () => z.boolean('true or false');
+const path = (what: string) => z.string(what).min(1, what);
+
+const taskName = oneOf('uafer', 'pretrain');
+/** Names may be added (`addDataset`), so they are looked up when they are needed. */
+const datasetName = z
+  .string(`one of ${datasetNames().join(', ')}`)
+  .refine((name) => datasetNames().includes(name), { error: () => `one of ${datasetNames().join(', ')}` })
+  .meta({ choices: datasetNames });
+
+const modelSchema = z.strictObject({
+  alpha: number(0, 1).describe('weight of the local score: logits = alpha local + (1 - alpha) global'),
+  topk: whole(1).describe('patches whose affinities are averaged for the local score'),
+  branch: oneOf('both', 'global', 'local').describe('which scores are used'),
+  patchProjection: flag().describe('learned projection (Linear, Tanh, Linear) of the patch features'),
+  normalizeScores: flag().describe('L2-normalise each score over the classes'),
+  rawTextAtEvaluation: flag().describe("the original's quirk: evaluation uses the text embeddings unnormalised"),
+  prompt: z
+    .string('a text with {class} in it')
+    .includes('{class}', 'a text with {class} in it')
+    .describe('{class} stands for the label name; the original uses the bare name'),
+});
+
+const lossSchema = z.strictObject({
+  lossFunction: oneOf('edl', 'ce', 'focal', 'balanced', 'cosine', 'gce').describe('classification loss'),
+  edlType: oneOf('mse', 'log', 'digamma', 'cross_entropy').describe('evidential loss, with --loss-function edl'),
+  evidence: oneOf('relu', 'exp', 'softplus').describe('from logits to evidence'),
+  annealing: oneOf('step', 'exp', 'none').describe('how the weights of KL and AvU grow'),
+  withKl: flag().describe('add KL to the uniform Dirichlet (mse, log, digamma; cross_entropy always has it)'),
+  withAvu: flag().describe('add accuracy versus uncertainty (log, digamma)'),
+  disentangle: flag().describe('the disentangled form of AvU'),
+  lambdaKd: number(0).describe("weight of the distillation from the frozen CLIP's CLS feature"),
+  lambdaRuc: number(0).describe('weight of AvU'),
+});
+
+const optimizerSchema = z.strictObject({
+  lr: number(0).describe('peak learning rate'),
+  minLr: number(0).describe('learning rate at the end of the cosine'),
+  epochs: whole(1).describe('passes over the training set'),
+  warmupEpochs: number(0).describe('epochs of linear warm-up'),
+  weightDecay: number(0).describe('of AdamW; 1-D parameters have none'),
+  layerDecay: number(0, 1).describe('factor of the learning rate from a layer to the one below'),
+  fixLayer: whole(-1).describe('parameters with a layer id up to this are frozen; -1 freezes nothing'),
+  batchSize: whole(1).describe('pictures a batch'),
+  testBatchSize: whole(1).describe('pictures a batch in evaluation'),
+  accumulate: whole(1).describe('batches whose gradients are added up to one step'),
+  ema: number(0, 1).describe('decay of the moving average of the weights; 0 turns it off'),
+  clipGrad: number(0).default(0).describe('largest norm that all gradients together may have; 0 leaves them as they are'),
+});
+
+const dataSchema = z.strictObject({
+  augment: oneOf('default', 'none', 'strong').describe("default is the data set's own (the original's); none only resizes"),
+  shuffle: flag().describe('false keeps the order of class, then list'),
+  sampler: oneOf('default', 'uniform', 'imbalanced').describe('imbalanced draws with replacement by inverse class frequency'),
+  samplerPower: number(0, 1)
+    .optional()
+    .describe('draw with replacement by class frequency to the power of minus this, whatever the sampler says'),
+  votes: oneOf('majority', 'distribution')
+    .default('majority')
+    .describe('FER+: train on pictures with a majority label, or on all with the votes as a distribution'),
+  extraPath: z
+    .string('a folder')
+    .optional()
+    .describe('a folder data set whose training pictures are added; its classes are matched by name'),
+  centerCrop: flag().default(false).describe('crop pictures that are not square'),
+  allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
+});
+
+const runSchema = z.strictObject({
+  logEvery: whole(1).default(10).describe('steps between lines of log.jsonl'),
+  maxSteps: whole(0).default(0).describe('stop after this many steps; 0 is no limit'),
+  maxMinutes: number(0).default(0).describe('stop after this many minutes; 0 is no limit'),
+  patience: whole(0).default(0).describe('epochs without a better test metric before the run stops; 0 is never'),
+  checkpointMinutes: number(0)
+    .default(10)
+    .describe("minutes between checkpoints within an epoch; one is written at every epoch's end and every stop in any case"),
+});
+
+const channels = z.array(whole(1), 'a list of whole numbers').min(2, 'at least two numbers');
+
+/** The small CLIP that pre-training makes, and the sentences that it learns. A recipe gives it; it has no options. */
+const pretrainSchema = z.strictObject({
+  stem: channels.describe(
+    'channels of the 3 x 3 convolutions in front of the vision tower; all but the first halve the picture',
+  ),
+  imageSize: whole(8),
+  visionWidth: whole(64),
+  visionLayers: whole(1),
+  textWidth: whole(64),
+  textLayers: whole(1),
+  contextLength: whole(4),
+  vocabularySize: whole(515).describe('514 and the number of BPE merges'),
+  embedDim: whole(8),
+  templates: z.array(z.string().includes('{class}', 'a text with {class} in it')).min(1, 'at least one sentence'),
+  localWeight: number(0).describe('weight of the loss on the local (patch) affinities beside the global one'),
+});
+
+export const trainConfigSchema = z.strictObject({
+  task: taskName.default('uafer').describe('what is trained: UA-FER, or the image-text pre-training of a small backbone'),
+  recipe: path('the name of a recipe').describe('full set of defaults'),
+  dataset: datasetName.default('rafdb').describe('data set'),
+  dataPath: path("the data set's folder").describe("the data set's root, or the original's basic/ folder"),
+  clipPath: z
+    .string('a file')
+    .default('')
+    .describe('CLIP weights to start from (.pt, .pth or .safetensors): the downloaded ViT-B/16, else the small backbone'),
+  out: z.string('a folder').default('').describe('run folder (runs/<date>-<dataset>-<recipe>)'),
+  seed: whole(0).default(42).describe('seed of weights, order and augmentation'),
+  device: z
+    .string()
+    .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:N')
+    .default('auto')
+    .describe('auto takes a GPU where there is one'),
+  precision: oneOf('fp32', 'bf16').default('fp32').describe('bf16 is mixed precision'),
+  threads: whole(0).default(0).describe("threads an operator; 0 is libtorch's choice"),
+  workers: whole(0)
+    .default(() => Math.min(8, availableParallelism()))
+    .describe('worker threads that decode and transform pictures; 0 does it in the training thread'),
+  model: modelSchema,
+  loss: lossSchema,
+  optimizer: optimizerSchema,
+  data: dataSchema,
+  run: runSchema.prefault({}),
+  pretrain: pretrainSchema.optional(),
+});
+
+/** Everything that decides a run. Written to the run folder as `config.yaml`; see `recipes/` for full sets of values. */
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
+export type ModelConfig = z.infer<typeof modelSchema>;
+export type LossConfig = z.infer<typeof lossSchema>;
+export type OptimizerConfig = z.infer<typeof optimizerSchema>;
+export type PretrainConfig = z.infer<typeof pretrainSchema>;

@@ -1,0 +1,138 @@
+/** The data sets: a row each. Adding one is adding its row and its loader. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { UaferError } from '../errors.js';
+import { IMAGENET, type Preprocessing, type ResizeRule } from '../image/preprocess.js';
+import type { DecisiveMetric } from '../metrics/metrics.js';
+import { AFFECTNET_CLASSES, loadAffectnet } from './affectnet.js';
+import type { Augmentation, TransformOptions } from './augment.js';
+import { FERPLUS_CLASSES, type FerplusTest, loadFerplus, type VoteRule } from './ferplus.js';
+import { loadFolder } from './folder.js';
+import { loadRafdb, RAFDB_CLASSES } from './rafdb.js';
+import type { Dataset, Parts } from './types.js';
+
+/** What a loader is told. */
+export interface LoadOptions {
+  /** The data set's root, or the original's `basic` folder of RAF-DB. */
+  dataPath: string;
+  /** Which pictures are wanted: those of the other part need not be there. */
+  parts: Parts;
+  /** FER+ only: whether training takes the pictures with a majority label or every usable one. */
+  votes: VoteRule;
+  /** FER+ only: which held-out part is the test set. */
+  ferplusTest: FerplusTest;
+}
+
+/** Everything that the program knows of a data set. */
+export interface DatasetRow {
+  /** As `--dataset` says it. */
+  name: string;
+  /** The classes, where the data set fixes them. */
+  classes?: readonly string[];
+  load(options: LoadOptions): Dataset;
+  /** How pictures are brought to the model's size, where the model doesn't say otherwise. */
+  resize: ResizeRule;
+  /** Its own augmentation in training. */
+  augment: Augmentation;
+  /** Its own order in training: each picture once, or drawn with replacement by inverse class frequency. */
+  draw: 'shuffle' | 'imbalanced';
+  /** The metric that decides which weights are best: the one that papers report for it. */
+  decisive: DecisiveMetric;
+  /** Settings of `data` that only this data set and its like have. */
+  options?: readonly 'votes'[];
+}
+
+const AFFECTNET = {
+  resize: 'square-bilinear',
+  augment: 'affectnet',
+  draw: 'imbalanced',
+  decisive: 'meanClassAccuracy',
+} as const;
+const ORIGINAL = { resize: 'shorter-bicubic', augment: 'flip', draw: 'shuffle', decisive: 'accuracy' } as const;
+
+const rows = new Map<string, DatasetRow>();
+
+/**
+ * Makes a data set known by its name to `resolveConfig`, `createTask`, `train` and evaluation in this thread.
+ *
+ * @example
+ * addDataset({
+ *   name: 'mine', load: ({ dataPath, parts }) => loadMine(dataPath, parts),
+ *   resize: 'shorter-bicubic', augment: 'flip', draw: 'shuffle', decisive: 'accuracy',
+ * });
+ */
+export function addDataset(row: DatasetRow): void {
+  if (rows.has(row.name)) throw new UaferError('USAGE', `There is a data set "${row.name}" already.`);
+  rows.set(row.name, row);
+}
+
+addDataset({ ...ORIGINAL, name: 'rafdb', classes: RAFDB_CLASSES, load: ({ dataPath, parts }) => loadRafdb(dataPath, parts) });
+addDataset({
+  ...AFFECTNET,
+  name: 'affectnet',
+  classes: AFFECTNET_CLASSES.slice(0, 7),
+  load: ({ dataPath, parts }) => loadAffectnet(dataPath, 7, parts),
+});
+addDataset({
+  ...AFFECTNET,
+  name: 'affectnet_8',
+  classes: AFFECTNET_CLASSES,
+  load: ({ dataPath, parts }) => loadAffectnet(dataPath, 8, parts),
+});
+addDataset({
+  ...ORIGINAL,
+  name: 'ferplus',
+  classes: FERPLUS_CLASSES,
+  options: ['votes'],
+  load: ({ ferplusTest, ...options }) => loadFerplus({ ...options, test: ferplusTest }),
+});
+addDataset({ ...ORIGINAL, name: 'folder', load: ({ dataPath, parts }) => loadFolder(dataPath, parts) });
+
+/** The names that `--dataset` takes. */
+export function datasetNames(): string[] {
+  return [...rows.keys()];
+}
+
+/** The row of a data set. Throws `USAGE` when there is none of this name. */
+export function datasetRow(name: string): DatasetRow {
+  const row = rows.get(name);
+  if (row) return row;
+  throw new UaferError('USAGE', `There is no data set "${name}": expected one of ${datasetNames().join(', ')}.`);
+}
+
+/**
+ * Reads a data set's lists and checks all of them, and that every picture is there, before anything is trained. With `parts` `test` the
+ * training pictures are left out, and need not be there.
+ *
+ * @throws UaferError `DATA` naming files and lines: the count of what is wrong and the first few.
+ */
+export function loadDataset(options: { name: string; dataPath: string } & Partial<LoadOptions>): Dataset {
+  const { name, dataPath, parts = 'all' } = options;
+  if (!existsSync(dataPath)) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} does not exist`);
+  const dataset = datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts });
+  for (const part of ['train', 'test'] as const) {
+    const wanted = parts === 'all' || part === 'test';
+    if (wanted && dataset[part].length === 0) throw new UaferError('DATA', `${dataPath}: the data set has no ${part} pictures`);
+  }
+  return dataset;
+}
+
+/** How pictures are made for a model that is trained on a data set, as in the original. */
+export function preprocessingFor(dataset: string, imageSize: number): Preprocessing {
+  return { imageSize, resize: datasetRow(dataset).resize, ...IMAGENET };
+}
+
+export interface TransformChoice {
+  dataset: string;
+  preprocessing: Preprocessing;
+  train: boolean;
+  /** `default` is the data set's own augmentation, as in the original. */
+  augment: 'default' | 'none' | 'strong';
+  centerCrop: boolean;
+}
+
+/** The transform of a data set's training or test pictures; test pictures are only preprocessed. */
+export function transformFor({ dataset, preprocessing, train, augment, centerCrop }: TransformChoice): TransformOptions {
+  const chosen = augment === 'default' ? datasetRow(dataset).augment : augment;
+  return { ...preprocessing, centerCrop, augment: train ? chosen : 'none' };
+}

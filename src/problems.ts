@@ -1,0 +1,27 @@
+import { UaferError } from './errors.js';
+
+const SHOWN = 8;
+
+/**
+ * Collects what is wrong with a data set, so that one run of the program names everything instead of the first thing only.
+ */
+export interface Problems {
+  add(message: string): void;
+  /** Throws `UaferError('DATA')` with the count and the first few messages when anything was added. */
+  check(what: string): void;
+}
+
+export function collectProblems(): Problems {
+  const messages: string[] = [];
+  return {
+    add: (message) => {
+      messages.push(message);
+    },
+    check: (what) => {
+      if (messages.length === 0) return;
+      const more = messages.length > SHOWN ? [`... and ${messages.length - SHOWN} more`] : [];
+      const count = messages.length === 1 ? '1 problem' : `${messages.length} problems`;
+      throw new UaferError('DATA', [`${what}: ${count}`, ...messages.slice(0, SHOWN), ...more].join('\n  '));
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { TrainConfig } from '../config/schema.js';
+import { deviceAvailable, manualSeed, setThreads } from '../engine/index.js';
+import { UaferError } from '../errors.js';
+
+/**
+ * Brings libtorch to where a configuration wants it in this thread: threads an operator, and random generators at the seed. Returns the
+ * configuration with the device that `auto` means here. Throws `USAGE` when the device that was named cannot be used.
+ */
+export function prepareEngine(config: TrainConfig): TrainConfig {
+  const device = chooseDevice(config.device);
+  if (config.threads > 0) setThreads(config.threads);
+  manualSeed(config.seed);
+  return { ...config, device };
+}
+
+function chooseDevice(wanted: string): string {
+  if (wanted === 'auto') return deviceAvailable('cuda') ? 'cuda' : 'cpu';
+  const kind = wanted.split(':')[0] as string;
+  if (deviceAvailable(kind)) return wanted;
+  throw new UaferError(
+    'USAGE',
+    `--device ${wanted}: libtorch finds no ${kind} device here. Use --device cpu, or see \`uafer doctor\`.`,
+  );
+}

@@ -1,0 +1,65 @@
+/** The seam between networks and what trains and evaluates them. */
+import type { Batch, Dataset } from '../data/types.js';
+import type { Tensor } from '../engine/index.js';
+import type { Preprocessing } from '../image/preprocess.js';
+
+/** Whether a tensor is a running statistic of batch normalisation, by PyTorch's names: no parameter, but part of the model. */
+export function isRunningStatistic(name: string): boolean {
+  return /(^|\.)running_(mean|var)$/.test(name);
+}
+
+/** Parameters that share a rate and a decay, by their checkpoint names. */
+export interface ParameterGroup {
+  names: string[];
+  lrScale: number;
+  weightDecay: number;
+}
+
+/** Where a step stands: annealing and schedules depend on it. */
+export interface Moment {
+  epoch: number;
+  epochs: number;
+  /** Step within the epoch. */
+  step: number;
+  steps: number;
+}
+
+/** The loss to differentiate (mean over the batch) and its named parts for the log. */
+export interface LossParts {
+  loss: Tensor;
+  parts: Record<string, Tensor>;
+}
+
+/** What evaluation keeps of one batch, on the CPU. */
+export interface BatchPrediction {
+  /** (B, C) row-major. */
+  logits: Float32Array;
+  probabilities: Float32Array;
+  /** (B). */
+  uncertainty: Float32Array;
+}
+
+/** A network that answers: what evaluation needs, without anything of training. */
+export interface Model {
+  /** In the order of the logits. */
+  readonly classes: readonly string[];
+  readonly preprocessing: Preprocessing;
+  /** Every tensor of the model (parameters and buffers) by its checkpoint name. */
+  readonly state: Record<string, Tensor>;
+  /** Runs without autograd; `state` may have been swapped for the moving average. */
+  predict(batch: Batch): BatchPrediction;
+  /** The evaluation loss of a batch at `epoch` (its terms are annealed), as the original reports it. */
+  evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array, epoch: number): number;
+}
+
+/**
+ * What the trainer trains: UA-FER (`src/uafer/uaferTask.ts`), or the image-text pre-training of a backbone
+ * (`src/pretrain/pretrainTask.ts`). The trainer owns the optimiser, schedule, checkpoints and logs, and knows nothing of the model. It
+ * updates the trained tensors of `state` in place.
+ */
+export interface Task extends Model {
+  readonly dataset: Dataset;
+  readonly groups: readonly ParameterGroup[];
+  /** Runs under the trainer's autocast and scope. */
+  loss(batch: Batch, moment: Moment): LossParts;
+}

@@ -1,0 +1,141 @@
+import { type Clip, clipOf } from '../clip/towers.js';
+import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
+import type { TrainConfig } from '../config/schema.js';
+import { preprocessingFor } from '../data/datasets.js';
+import type { Batch, Dataset } from '../data/types.js';
+import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
+import { softmaxPrediction } from '../task/softmaxPrediction.js';
+import { type BatchPrediction, isRunningStatistic, type LossParts, type Model, type Moment, type Task } from '../task/task.js';
+import { evidentialPrediction } from './evidentialPrediction.js';
+import { classificationLoss, distillationLoss } from './losses.js';
+import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
+import { parameterGroups } from './parameterGroups.js';
+
+export interface UaFerTaskOptions {
+  /**
+   * Compute the texts and the teacher from the pictures on, at every step, as the original does. The numbers are the same: otherwise
+   * the texts are computed once, and the teacher shares the frozen blocks with the student.
+   */
+  recompute?: boolean;
+}
+
+/** What a training step needs of a batch's images: the student's answer, and the teacher's CLS features (B, D), not normalised. */
+interface Taught {
+  student: UaFerOutput;
+  teacher: Tensor;
+}
+
+/** Training and evaluation of UA-FER as `config` says, from CLIP weights. */
+export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Clip, options: UaFerTaskOptions = {}): Task {
+  const onDevice = moved(clip, config.device);
+  const model = createUaFer(onDevice, dataset.classes, config.model);
+  const { layers } = model.tower.architecture;
+  const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers });
+  const teacher = teacherOf(model, new Set(groups.flatMap(({ names }) => names)));
+  const teach = options.recompute
+    ? recomputing(onDevice, model, teacher, dataset.classes)
+    : sharing(model, teacher, config.optimizer.fixLayer);
+  return {
+    ...answering(model, dataset.classes, config),
+    dataset,
+    groups,
+    loss: (batch, moment) => lossOf(teach(imagesOf(batch, config)), config, batch, moment),
+  };
+}
+
+/** UA-FER's network alone, without teacher and losses, from CLIP weights. */
+export function createUaFerModel(config: TrainConfig, classes: readonly string[], clip: Clip): Model {
+  return answering(createUaFer(moved(clip, config.device), classes, config.model), classes, config);
+}
+
+function answering(model: UaFer, classes: readonly string[], config: TrainConfig): Model {
+  const text = config.model.rawTextAtEvaluation ? model.text.raw : model.text.unit;
+  return {
+    classes,
+    preprocessing: preprocessingFor(config.dataset, model.tower.architecture.imageSize),
+    state: model.state,
+    predict: (batch) => predictionOf(forward(model, imagesOf(batch, config), text).logits, config),
+    evaluationLoss: (prediction, labels, epoch) => testLoss(prediction, labels, config, epoch),
+  };
+}
+
+/** The frozen CLIP: what is trained is copied now, what is frozen is shared with the student. */
+function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
+  const copies = noGrad(() =>
+    scope(() =>
+      Object.entries(model.state).map(([name, weight]) => [name, trained.has(name) ? ops.clone(weight) : weight] as const),
+    ),
+  );
+  return towerOf(model.tower, Object.fromEntries(copies));
+}
+
+/**
+ * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
+ * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing.
+ */
+function sharing(model: UaFer, teacher: VisionTower, fixLayer: number): (images: Tensor) => Taught {
+  return (images) =>
+    scope(() => {
+      if (fixLayer < 0)
+        return { student: forward(model, images, model.text.unit), teacher: noGrad(() => encodeImage(teacher, images).cls) };
+      const shared = noGrad(() => throughBlocks(teacher, embed(teacher, images), 0, fixLayer));
+      const cls = noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, fixLayer)));
+      const student = forwardTokens(model, throughBlocks(model.tower, shared, fixLayer), model.text.unit);
+      return { student, teacher: cls };
+    });
+}
+
+/** The original's way: texts and teacher from the start, at every step. */
+function recomputing(clip: Clip, model: UaFer, teacher: VisionTower, classes: readonly string[]): (images: Tensor) => Taught {
+  return (images) =>
+    scope(() => {
+      const text = classTexts(clip, classes, model.config.prompt).unit;
+      return { student: forward(model, images, text), teacher: noGrad(() => encodeImage(teacher, images).cls) };
+    });
+}
+
+/** The CLS feature alone: the patches' need not be normalised and projected. */
+function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
+  return scope(() => {
+    const cls = ops.slice(tokens, 1, 0, 1); // (B, 1, W)
+    return projectTokens(tower, finalNorm(tower, cls)).cls;
+  });
+}
+
+function lossOf({ student, teacher }: Taught, config: TrainConfig, batch: Batch, moment: Moment): LossParts {
+  const labels = tensor(batch.labels, [batch.labels.length], { device: config.device });
+  const { loss, parts } = classificationLoss(student.logits, labels, config.loss, moment);
+  const distillation = distillationLoss(student.cls, teacher);
+  return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
+}
+
+function predictionOf(logits: Tensor, { loss }: TrainConfig): BatchPrediction {
+  return loss.lossFunction === 'edl' ? evidentialPrediction(logits, loss.evidence) : softmaxPrediction(logits);
+}
+
+/** The original's test loss of a batch: without distillation. */
+function testLoss({ logits }: BatchPrediction, labels: BigInt64Array, { loss, optimizer }: TrainConfig, epoch: number): number {
+  return noGrad(() =>
+    scope(() => {
+      const rows = labels.length;
+      const scores = tensor(logits, [rows, logits.length / rows]);
+      const options = { ...loss, lambdaRuc: 1 }; // the original's test leaves the weight out
+      return classificationLoss(scores, tensor(labels, [rows]), options, { epoch, epochs: optimizer.epochs }).loss.item();
+    }),
+  );
+}
+
+function imagesOf(batch: Batch, { device }: TrainConfig): Tensor {
+  return tensor(batch.images, batch.shape, { device });
+}
+
+function moved(clip: Clip, device: string): Clip {
+  if (device === 'cpu') return clip;
+  const state = Object.entries(clip.state).map(([name, weight]) => [name, ops.toDevice(weight, device)] as const);
+  return clipOf(clip.architecture, Object.fromEntries(state));
+}
+
+function trainableShapes(state: Readonly<Record<string, Tensor>>): Record<string, readonly number[]> {
+  const parameters = Object.entries(state).filter(([name]) => !isRunningStatistic(name));
+  return Object.fromEntries(parameters.map(([name, weight]) => [name, weight.shape]));
+}

@@ -1,0 +1,98 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { computeMetrics } from '#uafer/metrics/metrics.js';
+import { writeReport } from '#uafer/report/runReport.js';
+
+const classes = ['happy', 'sad', '<i>'];
+const scored = (label: number, predicted: number) => ({ label, predicted, probabilities: [0.5, 0.3, 0.2], uncertainty: 0.5 });
+const metrics = computeMetrics([...Array(17).fill(scored(0, 0)), scored(0, 1), scored(1, 1)], classes);
+const stepLine = (step: number) => ({
+  kind: 'step',
+  epoch: 0,
+  step,
+  loss: 1 / step,
+  loss_kd: 0.1,
+  lr: 2e-5 * step,
+  images_per_s: 8,
+});
+const epochLine = {
+  ...stepLine(4000),
+  kind: 'epoch',
+  test_loss: null,
+  test_accuracy: 0.5,
+  test_mean_class_accuracy: 0.25,
+  test_macro_f1: 0.5,
+  test_calibration_error: 0.5,
+  test_error_auroc: null,
+  test_aurc: 0.5,
+  seconds_wait: 1,
+  seconds_compute: 1,
+  seconds_evaluate: 1,
+};
+
+let folder: string;
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'uafer-')), 'my <run>');
+  mkdirSync(folder);
+});
+afterEach(() => rmSync(join(folder, '..'), { recursive: true }));
+
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+const writeLog = (lines: object[]) => write('log.jsonl', lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+async function report(): Promise<{ html: string; document: Document; headings: string[] }> {
+  const html = readFileSync(await writeReport(folder), 'utf8');
+  const { document } = parseHTML(html);
+  return { html, document, headings: [...document.querySelectorAll('h2')].map(({ textContent }) => textContent ?? '') };
+}
+
+it('shows the curves, the figures, every class, the confusion matrix and the configuration', async () => {
+  write('config.yaml', 'recipe: "<released> & mine"\n');
+  write('metrics.json', JSON.stringify({ epoch: 2, ...metrics, best: { metric: 'accuracy', value: 0.951, epoch: 1 } }));
+  writeLog([...Array.from({ length: 4000 }, (_, i) => stepLine(i + 1)), epochLine]);
+  const { html, document, headings } = await report();
+  expect(headings).toEqual(['Test set after epoch 3', 'Training', 'Configuration']);
+  expect(document.querySelector('h1')?.textContent).toBe('Run my <run>');
+  expect(document.querySelector('pre')?.textContent).toBe('recipe: "<released> & mine"\n');
+  expect(document.body.textContent).toContain('Best accuracy: 95.10% after epoch 2.');
+  const [figures, perClass] = document.querySelectorAll('table');
+  expect(figures?.textContent).toContain('accuracy94.74%');
+  expect([...(perClass?.querySelectorAll('tbody tr') ?? [])].map((row) => row.children[0]?.textContent)).toEqual(classes);
+  const texts = (of: Element | undefined) => [...(of?.querySelectorAll('text') ?? [])].map(({ textContent }) => textContent);
+  const [confusion, loss, rate, test] = document.querySelectorAll('svg[aria-label]');
+  expect(texts(confusion)).toEqual(expect.arrayContaining(['17', 'predicted', '<i>']));
+  expect(texts(loss)).toContain('↑ training loss');
+  expect(texts(rate)).toContain('↑ learning rate');
+  expect(texts(test)).toContain('↑ test set (%)');
+  // Self-contained, and not a point for each of thousands of steps.
+  expect(html).not.toMatch(/<script|<link|src=|@import|url\(/);
+  expect(html.length).toBeLessThan(200_000);
+});
+
+it('says what a young run does not have yet', async () => {
+  write('config.yaml', 'recipe: released\n');
+  const { document, headings } = await report();
+  expect(headings).toEqual(['Test set', 'Training', 'Configuration']);
+  expect(document.body.textContent).toContain('has not been evaluated yet');
+  expect(document.body.textContent).toContain('Nothing is logged yet');
+  expect(document.querySelector('svg')).toBeNull();
+});
+
+it('draws small learning rates with short ticks', async () => {
+  write('config.yaml', '');
+  writeLog([stepLine(1), stepLine(2), stepLine(3)]);
+  const { document } = await report();
+  expect([...document.querySelectorAll('text')].map(({ textContent }) => textContent)).toContain('4e-5');
+});
+
+it('of a folder without a run is an error that names it', async () => {
+  await expect(writeReport(folder)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(folder) });
+});
+
+it('of broken metrics is an error that names the file', async () => {
+  write('config.yaml', '');
+  write('metrics.json', '{');
+  await expect(writeReport(folder)).rejects.toMatchObject({ code: 'DATA', message: expect.stringContaining('metrics.json') });
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { checkSettings, configHash, decisiveSettings } from '#uafer/run/resume.js';
+import { testConfig } from '../support/runConfig.js';
+
+const config = testConfig('run');
+const check =
+  (saved: Parameters<typeof checkSettings>[0], now = config) =>
+  () =>
+    checkSettings(saved, now, 'run/checkpoints/last', 'run/config.yaml');
+
+test('a checkpoint with the same settings goes on', () => {
+  expect(check({ settings: decisiveSettings(config) })).not.toThrow();
+});
+
+test('a setting that has changed since is named by key, with both values', () => {
+  const changed = { ...decisiveSettings(config), 'optimizer.lr': 0.5, 'model.topk': 4 };
+  expect(check({ settings: changed })).toThrow(
+    /config\.yaml.*\n {2}model\.topk: 4 then, 16 now\n {2}optimizer\.lr: 0\.5 then, 0\.01 now/s,
+  );
+});
+
+test('a setting that the checkpoint lacks counts as its default', () => {
+  const { 'optimizer.clipGrad': _, ...younger } = decisiveSettings(config);
+  expect(check({ settings: younger })).not.toThrow();
+  expect(check({ settings: younger }, testConfig('run', { optimizer: { clipGrad: 2 } }))).toThrow(
+    /optimizer\.clipGrad: 0 then, 2 now/,
+  );
+});
+
+test('a setting that is no more counts where the checkpoint has it', () => {
+  expect(check({ settings: { ...decisiveSettings(config), 'loss.gone': 1 } })).toThrow(/loss\.gone: 1 then, nothing now/);
+});
+
+test('of a checkpoint with a hash alone it is known that something differs', () => {
+  expect(check({ configHash: configHash(config) })).not.toThrow();
+  expect(check({ configHash: configHash(testConfig('run', { seed: 1 })) })).toThrow(/written with other options/);
+});
