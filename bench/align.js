@@ -13,10 +13,10 @@ import { extname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createDetector } from '#uafer/align/detectors.js';
 import { decodePicture } from '#uafer/codec/decode.js';
 import { alignFace } from '#uafer/faces/alignFace.js';
 import { intersectionOverUnion } from '#uafer/faces/boxes.js';
+import { createDetector } from '#uafer/runtime/detectors.js';
 import { peersFolder } from './peers.js';
 
 const { values } = parseArgs({

@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'ENGINE_NOT_FOUND'
   | 'ENGINE_VERSION'
   | 'ENGINE_BUILD'
+  | 'RUNTIME_NOT_FOUND'
   | 'OPERATOR'
   | 'CHECKPOINT'
   | 'DATA'

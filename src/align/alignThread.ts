@@ -2,8 +2,8 @@
 import { workerData } from 'node:worker_threads';
 import { UaferError } from '../errors.js';
 import type { Detector } from '../faces/types.js';
+import { createDetector } from '../runtime/detectors.js';
 import { inThread } from '../threads.js';
-import { createDetector } from './detectors.js';
 import { type AlignJob, type AlignSettings, alignFile, type PictureRecord } from './job.js';
 
 export interface ThreadData {

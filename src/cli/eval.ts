@@ -1,13 +1,13 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { resolveConfig } from '../config/resolve.js';
 import type { TrainConfig } from '../config/schema.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
 import { writePredictions } from '../evaluate/predictions.js';
 import { writeFileAtomically } from '../files.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
-import { holdsRun, runFolder } from '../run/runFolder.js';
+import { holdsRun } from '../run/runFolder.js';
+import { checkpointConfig, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
 import {
   addConfigOptions,
   addOriginalOptions,
@@ -26,10 +26,6 @@ interface EvalOptions extends Verbosity {
   subset?: string;
 }
 
-/** The settings that an evaluation depends on. */
-const SETTINGS =
-  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|allowUnreadable)$/;
-
 export function addEval(program: Command): void {
   const command = program
     .command('eval')
@@ -43,7 +39,7 @@ export function addEval(program: Command): void {
     .option('--config <path>', "settings in YAML; the run's own when --checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
-  addConfigOptions(command, (path) => SETTINGS.test(path));
+  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path));
   addOriginalOptions(command);
   command
     .addHelpText(
@@ -76,21 +72,10 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
 }
 
 function configuration(options: EvalOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
-  const run = runOf(options.checkpoint);
-  const config = resolveConfig({
-    recipe: options.recipe,
-    configFile: options.config ?? (run ? runFolder(run).config : undefined),
-    options: { ...originalValues(options, onNote), ...configValues(options) },
-    onNote,
-  });
+  const values = { ...originalValues(options, onNote), ...configValues(options) };
+  const config = checkpointConfig(options.checkpoint, { ...options, values }, onNote);
   checkClasses(options, config.dataset);
   return config;
-}
-
-/** The run that a path is, or lies in: `run`, `run/checkpoints/best`, `run/checkpoints/best/model.safetensors`. */
-function runOf(path: string): string | null {
-  const candidates = [path, join(path, '../..'), join(path, '../../..')].map((candidate) => resolve(candidate));
-  return candidates.find(holdsRun) ?? null;
 }
 
 function writeResults(

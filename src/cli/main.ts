@@ -9,6 +9,8 @@ import { addDoctor } from './doctor.js';
 import { addDownload } from './download.js';
 import { addEngine } from './engine.js';
 import { addEval } from './eval.js';
+import { addExport } from './export.js';
+import { addPredict } from './predict.js';
 import { addPrepare } from './prepare.js';
 import { addTrain } from './train.js';
 
@@ -25,7 +27,8 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const add of [addTrain, addEval, addAlign, addPrepare, addDownload, addEngine, addDoctor]) add(uafer);
+  for (const add of [addTrain, addEval, addExport, addPredict, addAlign, addPrepare, addDownload, addEngine, addDoctor])
+    add(uafer);
   return uafer;
 }
 

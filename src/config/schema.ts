@@ -81,6 +81,9 @@ const dataSchema = z.strictObject({
     .string('a folder')
     .optional()
     .describe('a folder data set whose training pictures are added; its classes are matched by name'),
+  colour: oneOf('auto', 'rgb', 'grey')
+    .default('auto')
+    .describe('grey repeats the luma; auto is what the CLIP weights learned from, where they say it'),
   centerCrop: flag().default(false).describe('crop pictures that are not square'),
   allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
 });

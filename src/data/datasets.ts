@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UaferError } from '../errors.js';
-import { IMAGENET, type Preprocessing, type ResizeRule } from '../image/preprocess.js';
+import { type Colour, IMAGENET, type Preprocessing, type ResizeRule } from '../image/preprocess.js';
 import type { DecisiveMetric } from '../metrics/metrics.js';
 import { AFFECTNET_CLASSES, loadAffectnet } from './affectnet.js';
 import type { Augmentation, TransformOptions } from './augment.js';
@@ -118,8 +118,8 @@ export function loadDataset(options: { name: string; dataPath: string } & Partia
 }
 
 /** How pictures are made for a model that is trained on a data set, as in the original. */
-export function preprocessingFor(dataset: string, imageSize: number): Preprocessing {
-  return { imageSize, resize: datasetRow(dataset).resize, ...IMAGENET };
+export function preprocessingFor(dataset: string, imageSize: number, colour: Colour = 'rgb'): Preprocessing {
+  return { imageSize, resize: datasetRow(dataset).resize, colour, ...IMAGENET };
 }
 
 export interface TransformChoice {

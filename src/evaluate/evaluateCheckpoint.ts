@@ -1,25 +1,11 @@
-import { type ModelFile, readModelFile } from '../clip/readClip.js';
 import type { TrainConfig } from '../config/schema.js';
 import { loadDataset } from '../data/datasets.js';
 import { createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
 import type { Dataset } from '../data/types.js';
-import type { Tensor } from '../engine/index.js';
-import { readWeights } from '../engine/weights.js';
-import { UaferError } from '../errors.js';
-import {
-  checkpointFolder,
-  readCheckpointDescription,
-  readCheckpointState,
-  readCheckpointWeights,
-  restoreTensors,
-} from '../run/checkpoint.js';
-import { type ModelDescription, readDescription } from '../run/modelDescription.js';
-import { holdsRun, runFolder } from '../run/runFolder.js';
 import { prepareEngine } from '../task/prepareEngine.js';
-import type { Model } from '../task/task.js';
-import { createModel } from '../tasks/createTask.js';
 import { type Evaluation, evaluate } from './evaluate.js';
+import { readModel } from './readModel.js';
 
 export interface CheckpointEvaluation extends Evaluation {
   dataset: Dataset;
@@ -49,13 +35,12 @@ export async function evaluateCheckpoint(
   const config = prepareEngine(asked);
   const whole = loadDataset({ name: config.dataset, dataPath: config.dataPath, parts: 'test' });
   const dataset = options.subset === undefined ? whole : subset(whole, options.subset);
-  const folder = folderOf(checkpoint);
-  const model = readModel(checkpoint, folder, config, dataset.classes);
+  const { model, epoch } = readModel(checkpoint, config, dataset.classes);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
     const evaluation = await evaluate(model, loader.epoch(0), {
       samples: dataset.test,
-      epoch: epochOf(folder, config),
+      epoch,
       precision: config.precision,
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),
@@ -64,51 +49,4 @@ export async function evaluateCheckpoint(
   } finally {
     await loader.close();
   }
-}
-
-/** The network of `config` with the weights of a checkpoint in place of those that it starts from. */
-function readModel(checkpoint: string, folder: string | null, config: TrainConfig, classes: readonly string[]): Model {
-  if (folder)
-    return withWeights(
-      createModel(config, classes),
-      readCheckpointWeights(folder),
-      checkpoint,
-      readCheckpointDescription(folder),
-    );
-  if (config.task === 'pretrain')
-    return withWeights(createModel(config, classes), readWeights(checkpoint), checkpoint, readDescription(checkpoint));
-  const { clip, vision }: ModelFile = readModelFile(checkpoint);
-  if (clip) return createModel(config, classes, clip);
-  return withWeights(createModel(config, classes), vision, checkpoint, readDescription(checkpoint));
-}
-
-/** Puts weights, which are freed then, and what is known of the model, into it. */
-function withWeights(
-  model: Model,
-  weights: Readonly<Record<string, Tensor>>,
-  where: string,
-  description: ModelDescription | null,
-): Model {
-  restoreTensors(model.state, weights, where);
-  for (const tensor of Object.values(weights)) tensor.dispose();
-  if (!description) return model;
-  const { preprocessing } = description;
-  if (preprocessing.imageSize === model.preprocessing.imageSize) return { ...model, preprocessing };
-  throw new UaferError(
-    'CHECKPOINT',
-    `${where} was trained on pictures of ${preprocessing.imageSize} pixels, but the CLIP weights beside it take ${model.preprocessing.imageSize}.`,
-  );
-}
-
-/** The folder to read for a run (its best checkpoint) or a checkpoint; null for anything else. */
-function folderOf(checkpoint: string): string | null {
-  return checkpointFolder(holdsRun(checkpoint) ? runFolder(checkpoint).best : checkpoint);
-}
-
-/** The epoch that the weights come from; of a file that doesn't say, the last one. */
-function epochOf(folder: string | null, { optimizer }: TrainConfig): number {
-  if (!folder) return optimizer.epochs - 1;
-  const { epoch, step } = readCheckpointState(folder);
-  // At an epoch's end the state stands at the next one.
-  return step === 0 ? Math.max(0, epoch - 1) : epoch;
 }

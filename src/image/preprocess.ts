@@ -7,11 +7,15 @@ import { resizePicture } from './resize.js';
 /** `shorter-bicubic` makes the shorter side S and keeps the aspect (RAF-DB); `square-bilinear` does not keep it (AffectNet). */
 export type ResizeRule = 'shorter-bicubic' | 'square-bilinear';
 
+/** `grey` repeats a picture's luma: for models that learned from grey pictures. */
+export type Colour = 'rgb' | 'grey';
+
 /** How a model's pictures are made; kept with its weights. */
 export interface Preprocessing {
   /** Side S of the model's square input, in pixels. */
   imageSize: number;
   resize: ResizeRule;
+  colour: Colour;
   /** Of red, green and blue, in 0..1: taken off, and divided by. */
   mean: readonly [number, number, number];
   deviation: readonly [number, number, number];
@@ -28,6 +32,15 @@ const CHANNELS = 3;
  * @throws UaferError `DATA` naming the file when it is oblong after `shorter-bicubic` and `centerCrop`, which cuts the middle out, is off.
  */
 export function toSquare(
+  picture: Picture,
+  options: Pick<Preprocessing, 'imageSize' | 'resize' | 'colour'> & { centerCrop: boolean },
+  file: string,
+): Uint8Array {
+  const pixels = squarePixels(picture, options, file);
+  return options.colour === 'grey' ? greyed(pixels) : pixels;
+}
+
+function squarePixels(
   picture: Picture,
   { imageSize, resize, centerCrop }: Pick<Preprocessing, 'imageSize' | 'resize'> & { centerCrop: boolean },
   file: string,
@@ -55,6 +68,21 @@ function cropCenter({ data, width, height }: Picture, size: number): Uint8Array 
   for (let y = 0; y < size; y++) {
     const from = ((top + y) * width + left) * CHANNELS;
     out.set(data.subarray(from, from + size * CHANNELS), y * size * CHANNELS);
+  }
+  return out;
+}
+
+/** Luma of ITU-R BT.601 in 16 fractional bits, as Pillow's `convert('L')` rounds it. */
+export const LUMA = [19595, 38470, 7471] as const;
+export const LUMA_BITS = 16;
+
+/** Each pixel's luma in all three channels. */
+export function greyed(pixels: Uint8Array): Uint8Array {
+  const out = new Uint8Array(pixels.length);
+  const half = 1 << (LUMA_BITS - 1);
+  for (let i = 0; i < pixels.length; i += CHANNELS) {
+    const sum = LUMA[0] * (pixels[i] as number) + LUMA[1] * (pixels[i + 1] as number) + LUMA[2] * (pixels[i + 2] as number);
+    out.fill((sum + half) >> LUMA_BITS, i, i + CHANNELS);
   }
   return out;
 }

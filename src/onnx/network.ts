@@ -1,5 +1,5 @@
 /** A thin seam to ONNX Runtime: the same code runs on `onnxruntime-node` and, in a browser, on `onnxruntime-web`. */
-import type { InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
+import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 import { UaferError } from '../errors.js';
 
 /** What is used of ONNX Runtime's package. */
@@ -10,8 +10,10 @@ export interface OnnxRuntime {
 
 /** A network of one input. */
 export interface Network {
+  /** Names of its outputs. */
+  readonly outputs: readonly string[];
   /** Runs it on values of a shape, e.g. (N, 3, H, W), which are free to be overwritten afterwards. */
-  run(values: Float32Array, shape: readonly number[]): Promise<NetworkOutputs>;
+  run(values: Float32Array | Uint8Array, shape: readonly number[]): Promise<NetworkOutputs>;
   close(): Promise<void>;
 }
 
@@ -28,26 +30,59 @@ export interface NetworkOptions {
   name: string;
   /** Of one run of the network. One is best where several pictures are worked on at once. */
   threads: number;
+  /** Where it runs: WebGPU and the like, by ONNX Runtime's names; the processor when left out. */
+  executionProviders?: readonly string[];
 }
 
-/** Loads an ONNX file's bytes. Throws `DATA` when they are no network of one input. */
-export async function loadNetwork(runtime: OnnxRuntime, file: Uint8Array, { name, threads }: NetworkOptions): Promise<Network> {
-  const session = await runtime.InferenceSession.create(file, { intraOpNumThreads: threads, interOpNumThreads: 1 });
+/** Loads an ONNX file, by its path where the runtime reads files, or its bytes. Throws `DATA` when it is no network of one input. */
+export async function loadNetwork(
+  runtime: OnnxRuntime,
+  file: Uint8Array | string,
+  { name, threads, executionProviders }: NetworkOptions,
+): Promise<Network> {
+  const session = await open(runtime, file, name, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // Its warnings are about how it optimises, which nobody who runs a network can change.
+    logSeverityLevel: 3,
+    ...(executionProviders && { executionProviders: [...executionProviders] }),
+  });
   const [input, ...others] = session.inputNames;
   if (input === undefined || others.length > 0)
-    throw new UaferError('DATA', `the network ${name} has ${session.inputNames.length} inputs; expected one`);
+    throw new UaferError('DATA', `${name} is another network: it has ${session.inputNames.length} inputs, expected one`);
   return {
+    outputs: session.outputNames,
     async run(values, shape) {
-      const outputs = await session.run({ [input]: new runtime.Tensor('float32', values, shape) });
+      const tensor =
+        values instanceof Uint8Array
+          ? new runtime.Tensor('uint8', values, shape)
+          : new runtime.Tensor('float32', values, shape);
+      const outputs = await session.run({ [input]: tensor });
       return (wanted) => {
         const found = outputs[wanted];
         if (found?.data instanceof Float32Array) return { data: found.data, shape: found.dims };
         const problem = found
           ? `gives ${found.type} as "${wanted}"`
           : `has no output "${wanted}" but ${Object.keys(outputs).join(', ')}`;
-        throw new UaferError('DATA', `the network ${name} ${problem}: its ONNX file is not the one that is meant`);
+        throw new UaferError('DATA', `${name} is another network than the one that is meant: it ${problem}`);
       };
     },
     close: () => session.release(),
   };
+}
+
+async function open(
+  runtime: OnnxRuntime,
+  file: Uint8Array | string,
+  name: string,
+  options: InferenceSession.SessionOptions,
+): Promise<InferenceSession> {
+  try {
+    // The two ways in have the same options, but not the same type.
+    return await (typeof file === 'string'
+      ? runtime.InferenceSession.create(file, options)
+      : runtime.InferenceSession.create(file, options));
+  } catch (cause) {
+    throw new UaferError('DATA', `${name} is not an ONNX network that can be loaded: ${(cause as Error).message}`, { cause });
+  }
 }

@@ -1,9 +1,9 @@
-import { createDetector } from '../align/detectors.js';
 import { type AlignOptions, alignFace } from '../faces/alignFace.js';
 import { intersectionOverUnion } from '../faces/boxes.js';
 import { selectFaces } from '../faces/select.js';
 import type { Box, Detector, Face } from '../faces/types.js';
 import type { Picture } from '../image/picture.js';
+import { createDetector } from '../runtime/detectors.js';
 import type { FaceHint } from './plan.js';
 
 /** Makes the aligned picture of the face that a picture shows; null when no face is found. */

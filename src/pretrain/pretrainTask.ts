@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { globalScore, localScore, unitLength } from '../clip/affinity.js';
 import { type ClipArchitecture, headsOf } from '../clip/architecture.js';
+import type { Classifier } from '../clip/classifier.js';
 import { initializeClip } from '../clip/initialize.js';
 import { readClip } from '../clip/readClip.js';
 import { encodeText, type TextTower } from '../clip/text.js';
@@ -10,7 +11,7 @@ import { encodeImage, type VisionTower } from '../clip/vision.js';
 import type { PretrainConfig, TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
 import type { Batch, Dataset } from '../data/types.js';
-import { ops, type Tensor, tensor } from '../engine/index.js';
+import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
@@ -49,8 +50,27 @@ export function createPretrainTask(config: TrainConfig, dataset: Dataset): Task 
 }
 
 /** The network of pre-training alone. */
-export function createPretrainModel(config: TrainConfig, classes: readonly string[]): Model {
-  return answering(createSmallClip(settingsOf(config), config), config, classes);
+export function createPretrainModel(config: TrainConfig, classes: readonly string[]): Model & { classifier(): Classifier } {
+  const pretrain = settingsOf(config);
+  const clip = createSmallClip(pretrain, config);
+  const names = tokenized('{class}', classes, pretrain);
+  return {
+    ...answering(clip, config, classes),
+    classifier: () => ({
+      architecture: clip.vision.architecture,
+      embedDim: pretrain.embedDim,
+      weights: clip.vision.weights,
+      text: noGrad(() => scope(() => textFeatures(clip, names))),
+      scores: {
+        ...config.model,
+        branch: 'global',
+        normalizeScores: false,
+        patchProjection: false,
+        scale: Math.exp(clip.logitScale.item()),
+      },
+      answer: 'softmax',
+    }),
+  };
 }
 
 function answering(clip: TrainedClip, config: TrainConfig, classes: readonly string[]): Model {
@@ -146,9 +166,14 @@ function lossOf(clip: TrainedClip, config: TrainConfig, batch: Batch, ids: Tenso
 function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor): BatchPrediction {
   const device = clip.logitScale.device;
   const { cls } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
-  const text = unitLength(encodeText(clip.text, ops.toDevice(names, device)), -1);
+  const text = textFeatures(clip, names);
   const logits = ops.mul(globalScore(unitLength(cls, -1), text), ops.exp(clip.logitScale)); // (B, C)
   return softmaxPrediction(logits);
+}
+
+/** (C, D) of unit length. */
+function textFeatures(clip: TrainedClip, names: Tensor): Tensor {
+  return unitLength(encodeText(clip.text, ops.toDevice(names, clip.logitScale.device)), -1);
 }
 
 /** (B, C) the annotators' shares, or the label alone. */

@@ -17,7 +17,7 @@ import { z } from 'zod';
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js';
 import { UaferError } from '../errors.js';
-import { descriptionMetadata, type ModelDescription, readDescription } from './modelDescription.js';
+import { descriptionMetadata, type ModelDescription, readDescription } from '../task/modelDescription.js';
 
 const VERSION = 1;
 

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { bytesField, doubleField, floatField, varintField } from '../protobuf.js';
 import { crc32c } from './crc32c.js';
 
 /*
@@ -71,37 +72,4 @@ function scalarsEvent(step: number, values: Readonly<Record<string, number>>): U
 
 function event(step: number, what: Uint8Array): Uint8Array {
   return Buffer.concat([doubleField(1, Date.now() / 1000), varintField(2, step), what]);
-}
-
-function key(field: number, wireType: 0 | 1 | 2 | 5): Uint8Array {
-  return varint(field * 8 + wireType);
-}
-
-function varintField(field: number, value: number): Uint8Array {
-  return Buffer.concat([key(field, 0), varint(value)]);
-}
-
-function doubleField(field: number, value: number): Uint8Array {
-  const bytes = Buffer.alloc(8);
-  bytes.writeDoubleLE(value);
-  return Buffer.concat([key(field, 1), bytes]);
-}
-
-function bytesField(field: number, value: Uint8Array): Uint8Array {
-  return Buffer.concat([key(field, 2), varint(value.length), value]);
-}
-
-function floatField(field: number, value: number): Uint8Array {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return Buffer.concat([key(field, 5), bytes]);
-}
-
-/** Seven bits a byte, lowest first; the high bit says that more follow. `value` is a whole number from 0. */
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
 }

@@ -97,6 +97,12 @@ export function readRunLog(path: string): LogLine[] {
   return lines.map((text, i) => parseLine(text, `${path}:${i + 1}`));
 }
 
+/** The test metrics after an epoch (from 0), by their names; null where the log has none. Throws as `readRunLog` does. */
+export function loggedMetrics(path: string, epoch: number): Record<string, number | null> | null {
+  const line = readRunLog(path).find((each): each is EpochLine => each.kind === 'epoch' && each.epoch === epoch);
+  return line ? Object.fromEntries(METRICS.map(({ name, logged }) => [name, line[`test_${logged}`] ?? null])) : null;
+}
+
 function parseLine(text: string, where: string): LogLine {
   try {
     const line: unknown = JSON.parse(text);

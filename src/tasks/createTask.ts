@@ -1,10 +1,13 @@
+import type { Classifier } from '../clip/classifier.js';
 import { readClip } from '../clip/readClip.js';
 import type { Clip } from '../clip/towers.js';
 import type { TrainConfig } from '../config/schema.js';
 import { loadDataset } from '../data/datasets.js';
 import { addTraining } from '../data/merge.js';
 import type { Dataset } from '../data/types.js';
+import type { Preprocessing } from '../image/preprocess.js';
 import { createPretrainModel, createPretrainTask } from '../pretrain/pretrainTask.js';
+import { readDescription } from '../task/modelDescription.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Model, Task } from '../task/task.js';
 import { createUaFerModel, createUaFerTask } from '../uafer/uaferTask.js';
@@ -16,21 +19,41 @@ import { createUaFerModel, createUaFerTask } from '../uafer/uaferTask.js';
 export function createTask(asked: TrainConfig): Task {
   const config = prepareEngine(asked);
   const dataset = trainingData(config);
-  return config.task === 'pretrain'
-    ? createPretrainTask(config, dataset)
-    : createUaFerTask(config, dataset, readClip(config.clipPath));
+  const task =
+    config.task === 'pretrain'
+      ? createPretrainTask(config, dataset)
+      : createUaFerTask(config, dataset, readClip(config.clipPath));
+  return { ...task, preprocessing: coloured(task.preprocessing, config, config.clipPath) };
 }
+
+/** A network, and what an export needs of it; its weights may be put in place before that is asked for. */
+export type ClassifierModel = Model & { classifier(): Classifier };
 
 /**
  * The network of the task that `config` names, without anything of training.
  *
  * @param clip the weights that UA-FER starts from, when they have been read; else those of `clipPath`
+ * @param clipPath where they were read
  */
-export function createModel(asked: TrainConfig, classes: readonly string[], clip?: Clip): Model {
+export function createModel(
+  asked: TrainConfig,
+  classes: readonly string[],
+  clip?: Clip,
+  clipPath = asked.clipPath,
+): ClassifierModel {
   const config = prepareEngine(asked);
-  return config.task === 'pretrain'
-    ? createPretrainModel(config, classes)
-    : createUaFerModel(config, classes, clip ?? readClip(config.clipPath));
+  const model =
+    config.task === 'pretrain'
+      ? createPretrainModel(config, classes)
+      : createUaFerModel(config, classes, clip ?? readClip(config.clipPath));
+  return { ...model, preprocessing: coloured(model.preprocessing, config, clipPath) };
+}
+
+/** In the colours that the settings say, or else the weights that a model starts from. */
+function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: string): Preprocessing {
+  if (data.colour !== 'auto') return { ...preprocessing, colour: data.colour };
+  const colour = weights === '' ? undefined : readDescription(weights)?.preprocessing.colour;
+  return colour ? { ...preprocessing, colour } : preprocessing;
 }
 
 function trainingData({ dataset: name, dataPath, data }: TrainConfig): Dataset {

@@ -36,8 +36,8 @@ export {
   readCheckpointWeights,
 } from '../run/checkpoint.js';
 export type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
-export type { ModelDescription } from '../run/modelDescription.js';
 export { findRun, type RunFolder, readRunConfig, runFolder } from '../run/runFolder.js';
+export type { ModelDescription } from '../task/modelDescription.js';
 export type { BatchPrediction, LossParts, Model, Moment, ParameterGroup, Task } from '../task/task.js';
 export { createTask } from '../tasks/createTask.js';
 export type { TrainHooks } from './openRun.js';

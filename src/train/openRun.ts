@@ -3,12 +3,14 @@ import type { TrainConfig } from '../config/schema.js';
 import { type BatchSource, createLoader } from '../data/loader.js';
 import { generatorState, noGrad, ops, scope, setGeneratorState, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import type { Preprocessing } from '../image/preprocess.js';
 import type { Metrics } from '../metrics/metrics.js';
 import {
   checkpointFolder,
   copyCheckpoint,
   type Progress,
   readCheckpoint,
+  readCheckpointDescription,
   restoreTensors,
   writeCheckpoint,
 } from '../run/checkpoint.js';
@@ -38,6 +40,7 @@ export interface Run {
   progress: Progress;
   /** Optimiser steps of an epoch. */
   steps: number;
+  preprocessing: Preprocessing;
   train: BatchSource;
   test: BatchSource;
   log: RunLog;
@@ -73,7 +76,9 @@ export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run
   const checkpointed = hooks.resume === true && checkpointFolder(folder.last) !== null;
   const progress = checkpointed ? restore(folder, task, config, optimizer, ema) : freshProgress(task);
   if (hooks.resume) writeRunConfig(folder, config);
-  const trainLoader = createLoader(task.dataset.train, config, task.preprocessing, 'train');
+  // A run goes on with the pictures that it began with, also one that was begun before models said how theirs are made.
+  const preprocessing = checkpointed ? checkpointPreprocessing(folder, task) : task.preprocessing;
+  const trainLoader = createLoader(task.dataset.train, config, preprocessing, 'train');
   const now = seconds();
   return {
     task,
@@ -83,8 +88,9 @@ export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run
     ema,
     progress,
     steps: Math.ceil(trainLoader.batches / config.optimizer.accumulate),
+    preprocessing,
     train: trainLoader,
-    test: createLoader(task.dataset.test, config, task.preprocessing, 'test'),
+    test: createLoader(task.dataset.test, config, preprocessing, 'test'),
     log: openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }),
     session: {
       startedAt: now,
@@ -104,6 +110,11 @@ function refuseNothingToTrain({ groups }: Task, { optimizer }: TrainConfig): voi
     'USAGE',
     `--fix-layer ${optimizer.fixLayer} freezes everything: no parameter of this model is left to train.`,
   );
+}
+
+/** As the last checkpoint says; of one that says nothing, in colour, as it was then. */
+function checkpointPreprocessing({ last }: RunFolder, { preprocessing }: Task): Preprocessing {
+  return readCheckpointDescription(last)?.preprocessing ?? { ...preprocessing, colour: 'rgb' };
 }
 
 /** An epoch's account at its start. */
@@ -197,7 +208,7 @@ function writeState(run: Run, path: string): void {
       settings: decisiveSettings(config),
       generators: generatorStates(config.device),
     },
-    description: { classes: task.classes, preprocessing: task.preprocessing },
+    description: { classes: task.classes, preprocessing: run.preprocessing },
   });
 }
 

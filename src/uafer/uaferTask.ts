@@ -1,3 +1,4 @@
+import type { Classifier } from '../clip/classifier.js';
 import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
@@ -44,12 +45,32 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
 }
 
 /** UA-FER's network alone, without teacher and losses, from CLIP weights. */
-export function createUaFerModel(config: TrainConfig, classes: readonly string[], clip: Clip): Model {
-  return answering(createUaFer(moved(clip, config.device), classes, config.model), classes, config);
+export function createUaFerModel(
+  config: TrainConfig,
+  classes: readonly string[],
+  clip: Clip,
+): Model & { classifier(): Classifier } {
+  const model = createUaFer(moved(clip, config.device), classes, config.model);
+  return {
+    ...answering(model, classes, config),
+    classifier: () => ({
+      architecture: model.tower.architecture,
+      embedDim: clip.architecture.embedDim,
+      weights: model.tower.weights,
+      text: evaluationText(model),
+      scores: { ...config.model, scale: 1 },
+      answer: config.loss.lossFunction === 'edl' ? config.loss.evidence : 'softmax',
+    }),
+  };
+}
+
+/** The original compares with texts of unit length in training alone. */
+function evaluationText({ config, text }: UaFer): Tensor {
+  return config.rawTextAtEvaluation ? text.raw : text.unit;
 }
 
 function answering(model: UaFer, classes: readonly string[], config: TrainConfig): Model {
-  const text = config.model.rawTextAtEvaluation ? model.text.raw : model.text.unit;
+  const text = evaluationText(model);
   return {
     classes,
     preprocessing: preprocessingFor(config.dataset, model.tower.architecture.imageSize),

@@ -56,6 +56,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       shuffle: true,
       sampler: 'default',
       votes: 'majority',
+      colour: 'auto',
       centerCrop: false,
       allowUnreadable: false,
     },

@@ -5,8 +5,8 @@ import { UaferError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocess.js';
 
 export interface ModelDescription {
-  /** In the order of the logits. */
-  classes: readonly string[];
+  /** In the order of the logits; a backbone has none of its own. */
+  classes?: readonly string[] | undefined;
   preprocessing: Preprocessing;
 }
 
@@ -14,10 +14,11 @@ const KEY = 'uafer';
 
 const rgb = z.tuple([z.number(), z.number(), z.number()]);
 const schema = z.object({
-  classes: z.array(z.string()).min(2),
+  classes: z.array(z.string()).min(2).optional(),
   preprocessing: z.object({
     imageSize: z.int().positive(),
     resize: z.enum(['shorter-bicubic', 'square-bilinear']),
+    colour: z.enum(['rgb', 'grey']).default('rgb'),
     mean: rgb,
     deviation: rgb,
   }),

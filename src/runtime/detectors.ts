@@ -1,11 +1,11 @@
-/** Detectors in Node.js: `mtcnn.ts` and `blazeface.ts` on `onnxruntime-node`, with the networks that this package ships. */
+/** Detectors in Node.js: `mtcnn.ts` and `blazeface.ts` on ONNX Runtime, with the networks that this package ships. */
 import { readFile } from 'node:fs/promises';
-import * as onnxRuntime from 'onnxruntime-node';
 import { BLAZEFACE_DEFAULTS, type BlazeFaceOptions, createBlazeFace } from '../faces/blazeface.js';
 import { createMtcnn, type MtcnnOptions } from '../faces/mtcnn.js';
 import type { Detector, DetectorName } from '../faces/types.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
 import { packagePath } from '../paths.js';
+import { type Backend, loadOnnxRuntime } from './onnxRuntime.js';
 
 /** What can be chosen of each detector. */
 interface DetectorOptions {
@@ -16,6 +16,7 @@ interface DetectorOptions {
 interface RuntimeOptions {
   /** Threads of one detection. The default of 1 leaves the other cores to detections in other threads or processes. */
   threads?: number;
+  backend?: Backend | undefined;
 }
 
 /** Options for a detector; what is left out has its default. */
@@ -24,17 +25,18 @@ export type DetectorSettings<Name extends DetectorName> = Partial<DetectorOption
 type Makers = { [Name in DetectorName]: (settings: DetectorSettings<Name>) => Promise<Detector> };
 
 const MAKERS: Makers = {
-  async mtcnn({ threads, ...options }) {
+  async mtcnn({ threads, backend, ...options }) {
+    const shipped = (name: string) => shippedNetwork(name, { threads, backend });
     const [proposal, refinement, output] = await Promise.all([
-      shippedNetwork('mtcnn-pnet', threads),
-      shippedNetwork('mtcnn-rnet', threads),
-      shippedNetwork('mtcnn-onet', threads),
+      shipped('mtcnn-pnet'),
+      shipped('mtcnn-rnet'),
+      shipped('mtcnn-onet'),
     ]);
     return createMtcnn({ proposal, refinement, output }, options);
   },
-  async blazeface({ threads, ...options }) {
+  async blazeface({ threads, backend, ...options }) {
     const { range = BLAZEFACE_DEFAULTS.range } = options;
-    return createBlazeFace(await shippedNetwork(`blazeface-${range}`, threads), options);
+    return createBlazeFace(await shippedNetwork(`blazeface-${range}`, { threads, backend }), options);
   },
 };
 
@@ -50,7 +52,11 @@ export function createDetector<Name extends DetectorName>(
   return MAKERS[name](settings);
 }
 
-async function shippedNetwork(name: string, threads = 1): Promise<Network> {
+async function shippedNetwork(
+  name: string,
+  { threads = 1, backend }: { threads: number | undefined; backend: Backend | undefined },
+): Promise<Network> {
   const file = packagePath('models', `${name}.onnx`);
-  return loadNetwork(onnxRuntime, await readFile(file), { name: file, threads });
+  const { runtime } = await loadOnnxRuntime(backend);
+  return loadNetwork(runtime, await readFile(file), { name: file, threads });
 }

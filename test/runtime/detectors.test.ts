@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDetector, type DetectorSettings } from '#uafer/align/detectors.js';
 import { decodePicture } from '#uafer/codec/decode.js';
 import type { Detector, DetectorName } from '#uafer/faces/types.js';
 import type { Picture } from '#uafer/image/picture.js';
 import { resizePicture } from '#uafer/image/resize.js';
 import { packagePath } from '#uafer/paths.js';
+import { createDetector, type DetectorSettings } from '#uafer/runtime/detectors.js';
 import { photoPath } from '../support/photos.js';
 import { testPixels } from '../support/pictures.js';
 

@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createDetector } from '#uafer/align/detectors.js';
 import { decodePicture } from '#uafer/codec/decode.js';
 import type { Detector, Face, LandmarkName, Point } from '#uafer/faces/types.js';
 import type { Picture } from '#uafer/image/picture.js';
+import { createDetector } from '#uafer/runtime/detectors.js';
 import { type Edges, edgesOf, nearestFace, PHOTOS, photoPath } from '../support/photos.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { missingPackages, runPython } from '../support/python.js';

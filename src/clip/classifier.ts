@@ -1,0 +1,28 @@
+import type { Tensor } from '../engine/index.js';
+import type { VisionArchitecture } from './architecture.js';
+import type { Weights } from './block.js';
+
+/**
+ * What answers which class a picture belongs to, from affinities of the picture's features to the classes' texts: UA-FER and plain CLIP
+ * alike. Everything that an export needs, and nothing of training.
+ */
+export interface Classifier {
+  architecture: VisionArchitecture;
+  /** D: width of the space that images and texts share. */
+  embedDim: number;
+  /** The vision tower by OpenAI's names without `visual.`; with `patchProjection` also `projection.*`. */
+  weights: Weights;
+  /** (C, D) text features as answers compare with them. */
+  text: Tensor;
+  /** logits = scale (alpha local + (1 - alpha) global); see `src/uafer/mfd.ts`. */
+  scores: {
+    alpha: number;
+    topk: number;
+    branch: 'both' | 'global' | 'local';
+    normalizeScores: boolean;
+    patchProjection: boolean;
+    scale: number;
+  };
+  /** From logits to probabilities: softmax, or evidence of a Dirichlet distribution with a = e + 1. */
+  answer: 'softmax' | 'relu' | 'exp' | 'softplus';
+}

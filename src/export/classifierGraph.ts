@@ -1,0 +1,332 @@
+/**
+ * The network as an ONNX graph, built from architecture and weights: pixels to logits, evidence and probabilities, the affinities of patches
+ * and texts, and the CLS feature. It computes what `src/clip/vision.ts`, `src/uafer/mfd.ts` and `src/uafer/evidence.ts` do.
+ */
+import type { Classifier } from '../clip/classifier.js';
+import { LUMA, LUMA_BITS, type Preprocessing } from '../image/preprocess.js';
+import { createLayers, type LayerPrecision, type Layers, type Weight } from './layers.js';
+import { createGraph, type GraphBuilder, type Value } from './onnxGraph.js';
+
+/** A classifier whose tensors are plain numbers. */
+export type PlainClassifier = Omit<Classifier, 'weights' | 'text'> & {
+  weights: Readonly<Record<string, Weight>>;
+  /** (C, D). */
+  text: Weight;
+};
+
+/**
+ * What was fitted on validation pictures after training. Evidence is of scale x logits + offset; probabilities are p^(1 / temperature), brought
+ * to the sum 1. Under softmax the offset changes nothing.
+ */
+export interface Calibration {
+  scale: number;
+  offset: number;
+  temperature: number;
+}
+
+/** Bounds of a logit before `exp`, as `src/uafer/evidence.ts` has them. */
+const MAX_EXPONENT = 10;
+/** Batch normalisation's, as PyTorch has it. */
+const EPSILON = 1e-5;
+const HEAD_AXIS = 2;
+
+export interface ClassifierGraphOptions {
+  preprocessing: Preprocessing;
+  precision: LayerPrecision;
+  calibration: Calibration;
+}
+
+export interface ClassifierGraph {
+  graph: GraphBuilder;
+  layers: Layers;
+}
+
+/** A file's graph: input `pixels` (N, S, S, 3) of bytes, outputs `logits`, `probabilities`, `evidence`, `affinities` and `feature`. */
+export function classifierGraph(
+  classifier: PlainClassifier,
+  { preprocessing, precision, calibration }: ClassifierGraphOptions,
+): ClassifierGraph {
+  const graph = createGraph('uafer');
+  const layers = createLayers(graph, precision);
+  const context: Context = { graph, layers, classifier, calibration };
+  const { imageSize } = preprocessing;
+  const pixels = graph.input('pixels', 'uint8', ['N', imageSize, imageSize, 3]);
+  const tokens = embed(context, pixels, preprocessing); // (N, P + 1, W)
+  const normed = norm(context, 'ln_post', throughBlocks(context, tokens));
+  answer(context, normed);
+  return { graph, layers };
+}
+
+interface Context {
+  graph: GraphBuilder;
+  layers: Layers;
+  classifier: PlainClassifier;
+  calibration: Calibration;
+}
+
+function weightOf({ classifier }: Context, name: string): Weight {
+  const found = classifier.weights[name];
+  if (!found) throw new RangeError(`the classifier has no weights "${name}"`);
+  return found;
+}
+
+function norm(context: Context, name: string, x: Value): Value {
+  return context.layers.norm(name, x, weightOf(context, `${name}.weight`), weightOf(context, `${name}.bias`));
+}
+
+/** Tokens that enter the first block, as `embed` of `src/clip/vision.ts`. */
+function embed(context: Context, pixels: Value, preprocessing: Preprocessing): Value {
+  const { graph, layers, classifier } = context;
+  const { width, patchSize, imageSize } = classifier.architecture;
+  const patches = (imageSize / patchSize) ** 2;
+  const planes = coloured(
+    context,
+    graph.node('Transpose', [graph.node('Cast', [pixels], { to: 1 })], { perm: [0, 3, 1, 2] }),
+    preprocessing,
+  );
+  // The mean is taken off here and not within the first kernel: a stem pads with the mean colour.
+  const mean = Float32Array.from(preprocessing.mean, (value) => 255 * value);
+  const centred = graph.node('Sub', [planes, layers.float('mean', mean, [1, 3, 1, 1])]);
+  const grid = classifier.architecture.stem
+    ? stem(context, centred, classifier.architecture.stem.length, preprocessing)
+    : layers.conv('conv1', centred, normalizing(weightOf(context, 'conv1.weight'), preprocessing), null, {
+        stride: patchSize,
+        padding: 0,
+        relu: false,
+      }); // (N, W, G, G)
+  const rows = graph.node('Transpose', [graph.node('Reshape', [grid, layers.ints(0, width, patches)])], { perm: [0, 2, 1] });
+  const size = graph.node('Slice', [graph.node('Shape', [rows]), layers.ints(0), layers.ints(1)]);
+  const wanted = graph.node('Concat', [size, layers.ints(1, width)], { axis: 0 });
+  const cls = layers.float('class_embedding', weightOf(context, 'class_embedding').values, [1, 1, width]);
+  const tokens = graph.node('Concat', [graph.node('Expand', [cls, wanted]), rows], { axis: 1 });
+  const positions = weightOf(context, 'positional_embedding');
+  const placed = graph.node('Add', [tokens, layers.float('positional_embedding', positions.values, positions.dims)]);
+  return norm(context, 'ln_pre', placed);
+}
+
+/** (N, 3, S, S) as they are, or their luma in all channels, rounded to whole numbers as `greyed` does: single precision holds the sums exactly. */
+function coloured({ graph, layers }: Context, planes: Value, { colour }: Preprocessing): Value {
+  if (colour === 'rgb') return planes;
+  const weighted = graph.node('Mul', [planes, layers.float('luma', Float32Array.from(LUMA), [1, 3, 1, 1])]);
+  const sum = graph.node('ReduceSum', [weighted, layers.ints(1)], { keepdims: 1 });
+  const rounded = graph.node('Add', [graph.node('Mul', [sum, layers.scalar(2 ** -LUMA_BITS)]), layers.scalar(0.5)]);
+  const grey = graph.node('Floor', [rounded]);
+  return graph.node('Concat', [grey, grey, grey], { axis: 1 });
+}
+
+/** A kernel over RGB in 0..1, normalised, as a kernel over bytes less their mean: each channel divided by 255 times its deviation. */
+function normalizing({ dims, values }: Weight, { deviation }: Preprocessing): Weight {
+  const [, channels, rows, columns] = dims as [number, number, number, number];
+  const area = rows * columns;
+  const scaled = values.map((value, i) => value / (255 * (deviation[Math.floor(i / area) % channels] as number)));
+  return { dims, values: scaled };
+}
+
+/** Convolutions with batch normalisation folded into them, and ReLU. */
+function stem(context: Context, x: Value, count: number, preprocessing: Preprocessing): Value {
+  const { layers } = context;
+  let hidden = x;
+  for (let i = 1; i <= count; i++) {
+    const name = `stem.conv${i}`;
+    const { kernel, bias } = folded(context, i);
+    const first = i === 1;
+    const options = { stride: first ? 1 : 2, padding: 1, relu: true };
+    hidden = layers.conv(name, hidden, first ? normalizing(kernel, preprocessing) : kernel, bias, options);
+  }
+  return layers.conv('stem.proj', hidden, weightOf(context, 'stem.proj.weight'), null, { stride: 1, padding: 0, relu: false });
+}
+
+/** gain (conv(x) - mean) / sqrt(variance + eps) + bias as one convolution. */
+function folded(context: Context, i: number): { kernel: Weight; bias: Weight } {
+  const { dims, values } = weightOf(context, `stem.conv${i}.weight`);
+  const part = (leaf: string) => weightOf(context, `stem.bn${i}.${leaf}`).values;
+  const [gain, shift, mean, variance] = [part('weight'), part('bias'), part('running_mean'), part('running_var')];
+  const factor = Float64Array.from(gain, (value, c) => value / Math.sqrt((variance[c] as number) + EPSILON));
+  const size = values.length / gain.length;
+  return {
+    kernel: { dims, values: values.map((value, k) => value * (factor[Math.floor(k / size)] as number)) },
+    bias: {
+      dims: [gain.length],
+      values: shift.map((value, c) => value - (mean[c] as number) * (factor[c] as number)),
+    },
+  };
+}
+
+function throughBlocks(context: Context, tokens: Value): Value {
+  const { graph, classifier } = context;
+  let x = tokens;
+  for (let i = 0; i < classifier.architecture.layers; i++) {
+    const name = `transformer.resblocks.${i}`;
+    x = graph.node('Add', [x, attention(context, `${name}.attn`, norm(context, `${name}.ln_1`, x))]);
+    x = graph.node('Add', [x, mlp(context, `${name}.mlp`, norm(context, `${name}.ln_2`, x))]);
+  }
+  return x;
+}
+
+/** Softmax attention of several heads; the scale 1 / sqrt(width of a head) is within the queries' weights. */
+function attention(context: Context, name: string, x: Value): Value {
+  const { graph, layers, classifier } = context;
+  const { width, heads } = classifier.architecture;
+  const joined = layers.linear(
+    `${name}.in_proj`,
+    x,
+    scaledQueries(weightOf(context, `${name}.in_proj_weight`), width, heads),
+    scaledQueries(weightOf(context, `${name}.in_proj_bias`), width, heads),
+  ); // (N, L, 3W)
+  const parts = graph.nodes('Split', [joined], 3, { axis: HEAD_AXIS });
+  const split = (part: Value, perm: number[]) =>
+    graph.node('Transpose', [graph.node('Reshape', [part, layers.ints(0, 0, heads, width / heads)])], { perm });
+  const [q, k, v] = parts as [Value, Value, Value];
+  const scores = graph.node('MatMul', [split(q, [0, 2, 1, 3]), split(k, [0, 2, 3, 1])]); // (N, H, L, L)
+  const weighted = graph.node('MatMul', [graph.node('Softmax', [scores], { axis: -1 }), split(v, [0, 2, 1, 3])]);
+  const together = graph.node('Reshape', [
+    graph.node('Transpose', [weighted], { perm: [0, 2, 1, 3] }),
+    layers.ints(0, 0, width),
+  ]);
+  return layers.linear(
+    `${name}.out_proj`,
+    together,
+    weightOf(context, `${name}.out_proj.weight`),
+    weightOf(context, `${name}.out_proj.bias`),
+  );
+}
+
+/** The first `width` rows belong to the queries. */
+function scaledQueries({ dims, values }: Weight, width: number, heads: number): Weight {
+  const queries = (values.length / (dims[0] as number)) * width;
+  const scale = (width / heads) ** -0.5;
+  return { dims, values: values.map((value, i) => (i < queries ? value * scale : value)) };
+}
+
+function mlp(context: Context, name: string, x: Value): Value {
+  const { graph, layers } = context;
+  const layer = (leaf: string, input: Value) =>
+    layers.linear(
+      `${name}.${leaf}`,
+      input,
+      weightOf(context, `${name}.${leaf}.weight`),
+      weightOf(context, `${name}.${leaf}.bias`),
+    );
+  const hidden = layer('c_fc', x);
+  const gate = graph.node('Sigmoid', [graph.node('Mul', [hidden, layers.scalar(1.702)])]);
+  return layer('c_proj', graph.node('Mul', [hidden, gate]));
+}
+
+/** From normalised tokens (N, P + 1, W) to the outputs. */
+function answer(context: Context, normed: Value): void {
+  const { graph, layers, classifier } = context;
+  const { scores, text, embedDim, architecture } = classifier;
+  const patches = (architecture.imageSize / architecture.patchSize) ** 2;
+  const classes = text.dims[0] as number;
+  const projected = graph.node('MatMul', [
+    normed,
+    layers.float('proj', weightOf(context, 'proj').values, [architecture.width, embedDim]),
+  ]);
+  const rows = (value: Value, from: number, to: number) =>
+    graph.node('Slice', [value, layers.ints(from), layers.ints(to), layers.ints(1)]);
+  const cls = graph.node('Reshape', [rows(projected, 0, 1), layers.ints(0, embedDim)]);
+  const local = scores.patchProjection
+    ? projectedPatches(context, rows(normed, 1, patches + 1))
+    : rows(projected, 1, patches + 1);
+  const feature = unit(context, cls, 1); // (N, D)
+  const texts = layers.float('text', turned(text), [embedDim, classes]);
+  const affinities = graph.node('MatMul', [unit(context, local, 2), texts]); // (N, P, C)
+  const logits = scaled(context, mixed(context, affinities, globalScore(context, feature)));
+  graph.output('logits', logits, 'float32', ['N', classes]);
+  graph.output('probabilities', probabilities(context, logits), 'float32', ['N', classes]);
+  graph.output('affinities', affinities, 'float32', ['N', patches, classes]);
+  graph.output('feature', feature, 'float32', ['N', embedDim]);
+}
+
+/**
+ * (N, C) products of features and texts. Each picture has a product of its own, of the same shape: one for the whole batch is computed otherwise
+ * for a picture alone than for several, with other last digits.
+ */
+function globalScore({ graph, layers, classifier: { text } }: Context, feature: Value): Value {
+  const texts = layers.float('text rows', text.values, text.dims);
+  const columns = graph.node('Unsqueeze', [feature, layers.ints(2)]);
+  return graph.node('Squeeze', [graph.node('MatMul', [texts, columns]), layers.ints(2)]);
+}
+
+/** (C, D) to (D, C). */
+function turned({ dims, values }: Weight): Float32Array {
+  const [rows, columns] = dims as [number, number];
+  return Float32Array.from({ length: values.length }, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)] as number);
+}
+
+/** The ablation's own projection of the patches: Linear, Tanh, Linear. */
+function projectedPatches(context: Context, patches: Value): Value {
+  const { graph, layers } = context;
+  const layer = (leaf: string, x: Value) =>
+    layers.linear(
+      `projection.${leaf}`,
+      x,
+      weightOf(context, `projection.${leaf}.weight`),
+      weightOf(context, `projection.${leaf}.bias`),
+    );
+  return layer('fc2', graph.node('Tanh', [layer('fc1', patches)]));
+}
+
+/** x / |x| over an axis. */
+function unit({ graph }: Context, x: Value, axis: number): Value {
+  return graph.node('Div', [x, graph.node('ReduceL2', [x], { axes: [axis], keepdims: 1 })]);
+}
+
+/** alpha local + (1 - alpha) global, or one of the two, each of unit length over the classes where that is asked for. */
+function mixed(context: Context, affinities: Value, global: Value): Value {
+  const { graph, layers, classifier } = context;
+  const { alpha, branch, topk, normalizeScores } = classifier.scores;
+  const prepared = (score: Value) => (normalizeScores ? unit(context, score, 1) : score);
+  if (branch === 'global') return prepared(global);
+  const [largest] = graph.nodes('TopK', [affinities, layers.ints(topk)], 2, { axis: 1 }) as [Value, Value];
+  const local = prepared(meanOfLargest(context, largest));
+  if (branch === 'local') return local;
+  const weighted = (score: Value, weight: number) => graph.node('Mul', [score, layers.scalar(weight)]);
+  return graph.node('Add', [weighted(local, alpha), weighted(prepared(global), 1 - alpha)]);
+}
+
+/** (N, k, C) to (N, C), as a product a picture: ONNX Runtime's mean adds up otherwise for one picture than for several. */
+function meanOfLargest({ graph, layers, classifier: { scores } }: Context, largest: Value): Value {
+  const shares = layers.float('1 / k', new Float32Array(scores.topk).fill(1 / scores.topk), [1, scores.topk]);
+  return graph.node('Squeeze', [graph.node('MatMul', [shares, largest]), layers.ints(1)]);
+}
+
+function scaled({ graph, layers, classifier: { scores } }: Context, logits: Value): Value {
+  return scores.scale === 1 ? logits : graph.node('Mul', [logits, layers.scalar(scores.scale)]);
+}
+
+/** Softmax; or the mean of the Dirichlet distribution with a = evidence + 1, whose evidence becomes an output too. */
+function probabilities(context: Context, logits: Value): Value {
+  const { graph, layers, classifier, calibration } = context;
+  const { scale, offset, temperature } = calibration;
+  const stretched = scale === 1 ? logits : graph.node('Mul', [logits, layers.scalar(scale)]);
+  const calibrated = offset === 0 ? stretched : graph.node('Add', [stretched, layers.scalar(offset)]);
+  if (classifier.answer === 'softmax') {
+    const cooled = temperature === 1 ? calibrated : graph.node('Mul', [calibrated, layers.scalar(1 / temperature)]);
+    return graph.node('Softmax', [cooled], { axis: 1 });
+  }
+  const evidence = evidenceOf(context, calibrated);
+  graph.output('evidence', evidence, 'float32', ['N', classifier.text.dims[0] as number]);
+  const alpha = graph.node('Add', [evidence, layers.scalar(1)]);
+  const weights = temperature === 1 ? alpha : graph.node('Pow', [alpha, layers.scalar(1 / temperature)]);
+  return graph.node('Div', [weights, sumOverClasses(context, weights)]);
+}
+
+/** (N, C) to (N, 1), as a product a picture (see `meanOfLargest`). */
+function sumOverClasses({ graph, layers, classifier: { text } }: Context, x: Value): Value {
+  const classes = text.dims[0] as number;
+  const ones = layers.float('ones', new Float32Array(classes).fill(1), [1, classes]);
+  const columns = graph.node('Unsqueeze', [x, layers.ints(2)]);
+  return graph.node('Squeeze', [graph.node('MatMul', [ones, columns]), layers.ints(2)]);
+}
+
+function evidenceOf({ graph, layers, classifier }: Context, logits: Value): Value {
+  switch (classifier.answer) {
+    case 'exp':
+      return graph.node('Exp', [graph.node('Clip', [logits, layers.scalar(-MAX_EXPONENT), layers.scalar(MAX_EXPONENT)])]);
+    case 'softplus':
+      return graph.node('Softplus', [logits]);
+    default:
+      return graph.node('Relu', [logits]);
+  }
+}

@@ -1,0 +1,104 @@
+/** Pictures of predictions: boxes and answers on the photo, and which patches spoke for the answer. */
+import { escapeUTF8 } from 'entities';
+import sharp from 'sharp';
+import { alignFace } from '../faces/alignFace.js';
+import type { Picture } from '../image/picture.js';
+import type { FacePrediction, Prediction } from '../predict/predictor.js';
+
+/** By decision: green to report, amber where people would disagree, grey to reject; blue where the model has no thresholds. */
+const COLOURS = { report: '#12a150', ambiguous: '#d98200', reject: '#7d8790' } as const;
+const NO_DECISION = '#2477d6';
+const CHANNELS = 3;
+
+/** The photo with a box a face, and above it expression, probability and uncertainty. JPEG bytes. */
+export function drawOverlay(picture: Picture, { faces }: Prediction): Promise<Uint8Array> {
+  const { width, height } = picture;
+  const text = Math.max(12, Math.round(Math.min(width, height) / 36));
+  const marks = faces.map((face) => faceMark(face, picture, text)).join('');
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="${text}">${marks}</svg>`;
+  return raw(picture)
+    .composite([{ input: Buffer.from(svg), left: 0, top: 0 }])
+    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+}
+
+const raw = ({ data, width, height }: Picture) => sharp(data, { raw: { width, height, channels: CHANNELS } });
+
+function faceMark({ box, ...face }: FacePrediction, { width }: Picture, text: number): string {
+  const colour = face.decision ? COLOURS[face.decision] : NO_DECISION;
+  const caption = captionOf(face);
+  // About the width of a sans-serif letter.
+  const labelWidth = Math.min(width, caption.length * text * 0.56 + text);
+  const labelHeight = text * 1.5;
+  const left = Math.max(0, Math.min(box.left, width - labelWidth));
+  const top = box.top >= labelHeight ? box.top - labelHeight : box.top + box.height;
+  const stroke = Math.max(2, text / 8);
+  return (
+    `<rect x="${box.left}" y="${box.top}" width="${box.width}" height="${box.height}" fill="none" stroke="${colour}" stroke-width="${stroke}"/>` +
+    `<rect x="${left}" y="${top}" width="${labelWidth}" height="${labelHeight}" fill="${colour}"/>` +
+    `<text x="${left + text / 2}" y="${top + text * 1.1}" fill="#ffffff">${escapeUTF8(caption)}</text>`
+  );
+}
+
+/** `happy 94%, uncertainty 0.08`; of an ambiguous face both expressions; of a rejected one that it is. */
+function captionOf({ expression, probabilities, uncertainty, decision, candidates }: Omit<FacePrediction, 'box'>): string {
+  const said = (name: string) => `${name} ${Math.round(100 * (probabilities[name] as number))}%`;
+  const answer = candidates ? candidates.map(said).join(' or ') : said(expression);
+  return `${decision === 'reject' ? 'unsure: ' : ''}${answer}, uncertainty ${uncertainty.toFixed(2)}`;
+}
+
+const TILE = 224;
+const GAP = 8;
+const CAPTION = 22;
+
+/**
+ * A tile a face: the aligned face with its patches coloured by how much they speak for the answer; those that make its local score are framed.
+ * PNG bytes; null without a face. The predictions must have their heat maps.
+ */
+export async function drawHeatmaps(picture: Picture, { faces }: Prediction, aligned: boolean): Promise<Uint8Array | null> {
+  const tiles = await Promise.all(faces.map((face) => heatmapTile(picture, face, aligned)));
+  if (tiles.length === 0) return null;
+  const width = tiles.length * (TILE + GAP) + GAP;
+  const height = TILE + CAPTION + 2 * GAP;
+  return sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
+    .composite(tiles.map((input, i) => ({ input, left: GAP + i * (TILE + GAP), top: GAP })))
+    .png()
+    .toBuffer();
+}
+
+async function heatmapTile(picture: Picture, face: FacePrediction, aligned: boolean): Promise<Buffer> {
+  const upright = aligned ? null : alignFace(picture, face, { style: 'similarity', size: TILE, margin: 0 });
+  const shown = await raw(upright ?? picture)
+    .resize(TILE, TILE, { fit: 'cover' })
+    .greyscale()
+    .png()
+    .toBuffer();
+  return sharp({ create: { width: TILE, height: TILE + CAPTION, channels: 3, background: '#ffffff' } })
+    .composite([
+      { input: shown, left: 0, top: 0 },
+      { input: Buffer.from(heatmapSvg(face)), left: 0, top: 0 },
+    ])
+    .png()
+    .toBuffer();
+}
+
+function heatmapSvg({ heatmap, expression, probabilities }: FacePrediction): string {
+  if (!heatmap) throw new TypeError('the prediction was made without its heat map');
+  const { rows, columns, topk, classes } = heatmap;
+  const values = classes[expression] as number[];
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const least = [...values].sort((a, b) => b - a)[topk - 1] as number;
+  const [cellWidth, cellHeight] = [TILE / columns, TILE / rows];
+  const cells = values.map((value, i) => {
+    const share = high > low ? (value - low) / (high - low) : 0;
+    const place = `x="${(i % columns) * cellWidth}" y="${Math.floor(i / columns) * cellHeight}" width="${cellWidth}" height="${cellHeight}"`;
+    const frame = value >= least ? ' stroke="#ffffff" stroke-width="1.5" stroke-opacity="0.8"' : '';
+    // From nothing over orange to red.
+    return `<rect ${place} fill="hsl(${Math.round(40 - 40 * share)}, 95%, 50%)" fill-opacity="${(0.65 * share).toFixed(3)}"${frame}/>`;
+  });
+  const caption = `${expression} ${Math.round(100 * (probabilities[expression] as number))}%`;
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${TILE}" height="${TILE + CAPTION}" font-family="sans-serif" font-size="14" fill="#222b33">` +
+    `${cells.join('')}<text x="2" y="${TILE + 16}">${escapeUTF8(caption)}</text></svg>`
+  );
+}

@@ -1,0 +1,71 @@
+/** A line of `uafer predict --json`: what one picture shows, in a form that programs can rely on. */
+import { z } from 'zod';
+import type { FacePrediction, Prediction } from './predictor.js';
+
+const share = z.number().min(0).max(1);
+const point = z.object({ x: z.number(), y: z.number() });
+
+const faceSchema = z.object({
+  /** In pixels of the upright picture; may reach beyond it. */
+  box: z.object({ left: z.number(), top: z.number(), width: z.number(), height: z.number() }),
+  landmarks: z.record(z.string(), point),
+  /** The detector's confidence. */
+  score: share,
+  expression: z.string(),
+  /** By class; they sum to 1. */
+  probabilities: z.record(z.string(), share),
+  uncertainty: share,
+  ambiguity: share,
+  decision: z.enum(['report', 'ambiguous', 'reject']).nullable(),
+  /** Of an ambiguous face: the two expressions that people would name. */
+  candidates: z.tuple([z.string(), z.string()]).optional(),
+  heatmap: z
+    .object({
+      rows: z.int().positive(),
+      columns: z.int().positive(),
+      topk: z.int().positive(),
+      classes: z.record(z.string(), z.array(z.number())),
+    })
+    .optional(),
+});
+
+export const predictionLineSchema = z.union([
+  z.object({ file: z.string(), width: z.int().positive(), height: z.int().positive(), faces: z.array(faceSchema) }),
+  z.object({ file: z.string(), error: z.string() }),
+]);
+
+export type PredictionLine = z.infer<typeof predictionLineSchema>;
+
+/** A prediction as a line: shares to 6 decimals, positions to a hundredth of a pixel. */
+export function predictionLine(file: string, { width, height, faces }: Prediction): PredictionLine {
+  return { file, width, height, faces: faces.map(faceLine) };
+}
+
+function faceLine({ box, landmarks, probabilities, ...face }: FacePrediction) {
+  const { candidates, heatmap, ...rest } = face;
+  return {
+    box: mapped(box, hundredth),
+    landmarks: mapped(landmarks as Record<string, { x: number; y: number }>, ({ x, y }) => ({
+      x: hundredth(x),
+      y: hundredth(y),
+    })),
+    score: millionth(rest.score),
+    expression: rest.expression,
+    probabilities: mapped(probabilities, millionth),
+    uncertainty: millionth(rest.uncertainty),
+    ambiguity: millionth(rest.ambiguity),
+    decision: rest.decision,
+    ...(candidates && { candidates }),
+    ...(heatmap && { heatmap: { ...heatmap, classes: mapped(heatmap.classes, (values) => values.map(millionth)) } }),
+  };
+}
+
+function mapped<From, To, Keys extends string>(
+  record: Readonly<Record<Keys, From>>,
+  change: (value: From) => To,
+): Record<Keys, To> {
+  return Object.fromEntries(Object.entries<From>(record).map(([key, value]) => [key, change(value)])) as Record<Keys, To>;
+}
+
+const hundredth = (value: number) => Math.round(value * 100) / 100;
+const millionth = (value: number) => Math.round(value * 1e6) / 1e6;
