@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { TrainConfig } from '../config/schema.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
 import { writePredictions } from '../evaluate/predictions.js';
+import { evaluateExported, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
@@ -32,7 +33,7 @@ export function addEval(program: Command): void {
     .description('evaluate a model on the test pictures of a data set')
     .requiredOption(
       '--checkpoint <path>',
-      'a run, its checkpoint, a fine-tuned .pth or .safetensors, or CLIP weights (zero-shot)',
+      'a run, its checkpoint, a fine-tuned .pth or .safetensors, CLIP weights (zero-shot), or an exported model',
     )
     .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json beside it')
     .option('--subset <path>', 'only the test pictures that this file names, a line each')
@@ -64,7 +65,8 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
     progress.update(done);
   };
   const { checkpoint, subset } = options;
-  const result = await evaluateCheckpoint(checkpoint, config, { subset, onBatch }).finally(() => progress?.stop());
+  const evaluation = isExported(checkpoint) ? evaluateExported : evaluateCheckpoint;
+  const result = await evaluation(checkpoint, config, { subset, onBatch }).finally(() => progress?.stop());
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
   if (options.json) printJson({ checkpoint, dataset: config.dataset, loss: result.loss, ...result.metrics });
@@ -72,7 +74,9 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
 }
 
 function configuration(options: EvalOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
-  const values = { ...originalValues(options, onNote), ...configValues(options) };
+  const given = { ...originalValues(options, onNote), ...configValues(options) };
+  // An exported model has its weights, and answers without others.
+  const values = isExported(options.checkpoint) ? { clipPath: options.checkpoint, ...given } : given;
   const config = checkpointConfig(options.checkpoint, { ...options, values }, onNote);
   checkClasses(options, config.dataset);
   return config;

@@ -42,17 +42,27 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
  * The predicted class is the largest *logit*: with relu evidence the probabilities of a picture may all be equal. Null when asked
  * to stop.
  */
-export async function evaluate(
-  model: Model,
+export function evaluate(model: Model, batches: AsyncIterable<Batch>, options: EvaluateOptions): Promise<Evaluation | null> {
+  return evaluateAnswers({ ...model, predict: (batch) => predict(model, batch, options) }, batches, options);
+}
+
+/** Whatever answers batches, with libtorch or without. */
+interface Answering extends Pick<Model, 'classes' | 'evaluationLoss'> {
+  predict(batch: Batch): BatchPrediction | Promise<BatchPrediction>;
+}
+
+/** As `evaluate`, of whatever answers batches. */
+export async function evaluateAnswers(
+  model: Answering,
   batches: AsyncIterable<Batch>,
-  options: EvaluateOptions,
+  options: Omit<EvaluateOptions, 'precision' | 'device'>,
 ): Promise<Evaluation | null> {
   const predictions: Prediction[] = [];
   const losses: number[] = [];
   let done = 0;
   for await (const batch of batches) {
     if (options.shouldStop?.()) return null;
-    const prediction = predict(model, batch, options);
+    const prediction = await model.predict(batch);
     predictions.push(...rows(batch, prediction, options.samples));
     if (model.evaluationLoss) losses.push(model.evaluationLoss(prediction, batch.labels, options.epoch));
     options.onBatch?.(++done);

@@ -21,8 +21,8 @@ import type { Picture } from '../image/picture.js';
 import { loadNetwork } from '../onnx/network.js';
 import { createPredictorFrom, type Predictor as GenericPredictor } from '../predict/predictor.js';
 import { createDetector } from '../runtime/detectors.js';
+import { defaultModel, readModelFolder } from '../runtime/modelFolder.js';
 import { type Backend, loadOnnxRuntime } from '../runtime/onnxRuntime.js';
-import { defaultModel, readModelFolder } from './modelFolder.js';
 
 /** Pixels without a file: rows from the top, pixels from the left. */
 export interface RawPicture {

@@ -191,10 +191,23 @@ async function findFaces(
   const { width, height } = picture;
   const chosen = selectFaces(await detector.detect(picture), selection, picture);
   const faces = chosen.flatMap((face) => {
-    const aligned = alignFace(picture, face, { style: 'similarity', size: preprocessing.imageSize, margin: 0 });
+    const aligned = alignFace(picture, snapped(face), { style: 'similarity', size: preprocessing.imageSize, margin: 0 });
     return aligned ? [{ face, pixels: aligned.data }] : [];
   });
   return { width, height, faces };
+}
+
+/** Of a pixel: much less than a detector knows. */
+const SNAP = 1 / 32;
+
+/**
+ * The face with its landmarks at multiples of a part of a pixel. Their last digits differ from one processor or runtime to another, and would
+ * otherwise decide how pixels of the aligned face are rounded.
+ */
+function snapped({ box, landmarks }: Face): Pick<Face, 'box' | 'landmarks'> {
+  const snap = (value: number) => Math.round(value / SNAP) * SNAP;
+  const points = Object.entries(landmarks).map(([name, { x, y }]) => [name, { x: snap(x), y: snap(y) }]);
+  return { box, landmarks: Object.fromEntries(points) };
 }
 
 async function runNetwork(network: Network, { preprocessing }: ModelFile, faces: readonly Ready[]): Promise<NetworkOutputs> {
@@ -247,12 +260,10 @@ async function* grouped<Input>(
   let next: Promise<IteratorResult<Input>> | null = iterator.next();
   try {
     while (next || queue.length > 0) {
-      const [head] = queue;
-      const waitFor: Promise<unknown>[] = head ? [head.result] : [];
-      const canTake: boolean = next !== null && queue.length < AHEAD;
+      // An input that has come is begun before answers are handed on, so that the network has more than one picture at a time.
       const taken: IteratorResult<Input> | null = await Promise.race([
-        ...waitFor.map((result) => result.then(() => null)),
-        ...(canTake ? [next as Promise<IteratorResult<Input>>] : []),
+        ...(next !== null && queue.length < AHEAD ? [next] : []),
+        ...queue.slice(0, 1).map(({ result }) => afterInput(result)),
       ]);
       if (taken) {
         if (!taken.done) queue.push(start(taken.value, prepare));
@@ -276,6 +287,16 @@ function start<Input>(input: Input, prepare: (input: Input) => Promise<ReadyPict
   // A failure is thrown when its turn comes; until then it is no unhandled rejection.
   result.then(end, end);
   return underWay;
+}
+
+/** Turns of the microtask queue that an iterator needs for an input that is at hand. */
+const TURNS = 8;
+
+/** After an input that is at hand. */
+async function afterInput(result: Promise<unknown>): Promise<null> {
+  await result;
+  for (let turn = 0; turn < TURNS; turn++) await null;
+  return null;
 }
 
 async function takeReady(queue: UnderWay[]): Promise<(ReadyPicture | UaferError)[]> {

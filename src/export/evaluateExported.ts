@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TrainConfig } from '../config/schema.js';
+import { loadDataset } from '../data/datasets.js';
+import { createLoader } from '../data/loader.js';
+import { subset } from '../data/subset.js';
+import type { Batch, Dataset } from '../data/types.js';
+import { UaferError } from '../errors.js';
+import { type Evaluation, evaluateAnswers } from '../evaluate/evaluate.js';
+import type { CheckpointEvaluation, EvaluateCheckpointOptions } from '../evaluate/evaluateCheckpoint.js';
+import type { Preprocessing } from '../image/preprocess.js';
+import { loadNetwork, type Network } from '../onnx/network.js';
+import { answerOf } from '../predict/answer.js';
+import type { ModelFile } from '../predict/modelFile.js';
+import { readModelFolder } from '../runtime/modelFolder.js';
+import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
+import type { BatchPrediction } from '../task/task.js';
+
+/** Whether a path is a folder that `uafer export` wrote. */
+export function isExported(path: string): boolean {
+  return existsSync(join(path, 'model.json'));
+}
+
+/** The loader normalises; with these numbers it gives bytes, which the network normalises itself. */
+const BYTES = { mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] } as const;
+
+/**
+ * As `evaluateCheckpoint`, of an exported model, without libtorch. It has no evaluation loss. Throws `DATA` when the data set's classes aren't
+ * the model's.
+ */
+export async function evaluateExported(
+  folder: string,
+  config: TrainConfig,
+  options: EvaluateCheckpointOptions = {},
+): Promise<CheckpointEvaluation> {
+  const { model, network: file } = await readModelFolder(folder);
+  const whole = loadDataset({ name: config.dataset, dataPath: config.dataPath, parts: 'test' });
+  const dataset = relabelled(options.subset === undefined ? whole : subset(whole, options.subset), model, folder);
+  const { runtime } = await loadOnnxRuntime();
+  const network = await loadNetwork(runtime, file, { name: file, threads: Math.max(1, config.threads) });
+  const preprocessing: Preprocessing = { ...model.preprocessing, colour: 'rgb', ...BYTES };
+  const loader = createLoader(dataset.test, config, preprocessing, 'test');
+  try {
+    const evaluation = await evaluateAnswers(
+      { classes: model.classes, predict: (batch) => predictBatch(network, model, batch) },
+      loader.epoch(0),
+      { samples: dataset.test, epoch: 0, onBatch: (done) => options.onBatch?.(done, loader.batches) },
+    );
+    return { ...(evaluation as Evaluation), dataset, unreadable: [...loader.unreadable.values()] };
+  } finally {
+    await loader.close();
+    await network.close();
+  }
+}
+
+/** The data set with its labels counted as the model counts its classes. */
+function relabelled(dataset: Dataset, { classes }: ModelFile, folder: string): Dataset {
+  const places = dataset.classes.map((name) => classes.indexOf(name));
+  if (places.includes(-1) || dataset.classes.length !== classes.length) {
+    throw new UaferError(
+      'DATA',
+      `${folder} knows the classes ${classes.join(', ')}, and ${dataset.name} has ${dataset.classes.join(', ')}: they must be the same.`,
+    );
+  }
+  const test = dataset.test.map(({ votes, ...sample }) => ({
+    ...sample,
+    label: places[sample.label] as number,
+    ...(votes && { votes: classes.map((name) => votes[dataset.classes.indexOf(name)] as number) }),
+  }));
+  return { ...dataset, classes, test };
+}
+
+async function predictBatch(network: Network, model: ModelFile, { images, shape }: Batch): Promise<BatchPrediction> {
+  const [count, , side] = shape;
+  const outputs = await network.run(toBytes(images, shape), [count, side, side, 3]);
+  const classes = model.classes.length;
+  const [logits, probabilities] = [outputs('logits').data.slice(), outputs('probabilities').data.slice()];
+  const evidence = model.answer.kind === 'evidence' ? outputs('evidence').data : null;
+  const uncertainty = Float32Array.from({ length: count }, (_, i) => {
+    const row = (values: Float32Array) => values.subarray(i * classes, (i + 1) * classes);
+    const raw = { logits: row(logits), probabilities: row(probabilities), evidence: evidence && row(evidence) };
+    return answerOf(raw, model).uncertainty;
+  });
+  return { logits, probabilities, uncertainty };
+}
+
+/** (N, 3, S, S) numbers that are whole but for rounding to (N, S, S, 3) bytes. */
+function toBytes(images: Float32Array, [count, channels, height, width]: Batch['shape']): Uint8Array {
+  const bytes = new Uint8Array(images.length);
+  const plane = height * width;
+  for (let i = 0, at = 0; i < count; i++) {
+    for (let pixel = 0; pixel < plane; pixel++) {
+      for (let channel = 0; channel < channels; channel++, at++)
+        bytes[at] = Math.round(images[(i * channels + channel) * plane + pixel] as number);
+    }
+  }
+  return bytes;
+}
