@@ -34,7 +34,7 @@ async function hasGraphicsCard(): Promise<boolean> {
 
 async function loadWebGpu(): Promise<Runtime> {
   const runtime = await imported('WebGPU', () => import('onnxruntime-web/webgpu'));
-  return { runtime, providers: ['webgpu'], threads: 1, words: 'WebGPU' };
+  return { runtime: runtime as unknown as OnnxRuntime, providers: ['webgpu'], threads: 1, words: 'WebGPU' };
 }
 
 async function loadWasm(wanted: number | undefined): Promise<Runtime> {
@@ -43,7 +43,12 @@ async function loadWasm(wanted: number | undefined): Promise<Runtime> {
   const threads = crossOriginIsolated ? (wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency)) : 1;
   runtime.env.wasm.numThreads = threads;
   const why = crossOriginIsolated ? '' : ' (the page is not cross-origin isolated)';
-  return { runtime, providers: ['wasm'], threads, words: `WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}${why}` };
+  return {
+    runtime: runtime as unknown as OnnxRuntime,
+    providers: ['wasm'],
+    threads,
+    words: `WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}${why}`,
+  };
 }
 
 async function imported<T>(what: string, load: () => Promise<T>): Promise<T> {

@@ -51,10 +51,8 @@ const DETECTION = {
   },
 } as const satisfies Record<DetectorName, Record<string, Option>>;
 
-export function addAlign(program: Command): void {
-  const command = program
-    .command('align')
-    .description('find faces in photos and align them for training or prediction')
+export function addAlign(command: Command): void {
+  command
     .argument('<paths...>', 'photos, folders or lists (.txt, a path a line), and last the folder for the aligned pictures')
     .addOption(
       new Option('--detector <name>', 'mtcnn finds small and turned faces, blazeface is many times faster')

@@ -1,41 +1,57 @@
 import type { Command } from 'commander';
 import { clipFile, downloadedClip } from '../download.js';
 import { diagnoseEngine, type EngineReport } from '../engine/diagnose.js';
+import { UaferError } from '../errors.js';
+import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 import { printJson } from './output.js';
 
 interface Report {
   node: string;
   platform: string;
+  /** What predictions run on. */
+  prediction: { backend: string; runtime: string } | { problem: string };
   engine: EngineReport;
   /** The downloaded CLIP ViT-B/16, or null. */
   clip: string | null;
 }
 
-export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('say what was found of the training engine, and what to do if it cannot work')
-    .option('--json', 'print one line of JSON')
-    .action(({ json }: { json?: boolean }) => {
-      const report: Report = {
-        node: process.version,
-        platform: `${process.platform}-${process.arch}`,
-        engine: diagnoseEngine(),
-        clip: downloadedClip(),
-      };
-      if (json) printJson(report);
-      else process.stdout.write(`${describe(report).join('\n')}\n`);
-      if (report.engine.problem) process.exitCode = 1;
-    });
+export function addDoctor(command: Command): void {
+  command.option('--json', 'print one line of JSON').action(async ({ json }: { json?: boolean }) => {
+    const report: Report = {
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      prediction: await diagnosePrediction(),
+      engine: diagnoseEngine(),
+      clip: downloadedClip(),
+    };
+    if (json) printJson(report);
+    else process.stdout.write(`${describe(report).join('\n')}\n`);
+    if (report.engine.problem) process.exitCode = 1;
+  });
+}
+
+async function diagnosePrediction(): Promise<Report['prediction']> {
+  try {
+    const { backend, name } = await loadOnnxRuntime();
+    return { backend, runtime: name };
+  } catch (error) {
+    if (error instanceof UaferError) return { problem: error.message };
+    throw error;
+  }
 }
 
 const SOURCES = { LIBTORCH: 'LIBTORCH', installed: '`uafer engine install`', python: 'the active Python environment' };
 
-function describe({ node, platform, engine, clip }: Report): string[] {
+function describe({ node, platform, prediction, engine, clip }: Report): string[] {
   const { libtorch, addon, loaded } = engine;
   const missing = `not downloaded (\`uafer download clip\` puts it at ${clipFile().path})`;
   return [
     row('Node', `${node} on ${platform}`),
+    '',
+    'Prediction and alignment',
+    ...describePrediction(prediction),
+    '',
+    'Training, evaluation and export of checkpoints',
     row(
       'libtorch',
       libtorch
@@ -47,8 +63,14 @@ function describe({ node, platform, engine, clip }: Report): string[] {
     ...(loaded ? describeLoaded(loaded) : []),
     row('CLIP', clip ?? missing),
     '',
-    engine.problem ? `The engine cannot work: ${engine.problem}` : 'The engine works.',
+    engine.problem ? `The training engine cannot work: ${engine.problem}` : 'The training engine works.',
   ];
+}
+
+function describePrediction(prediction: Report['prediction']): string[] {
+  if ('problem' in prediction) return [row('problem', prediction.problem)];
+  const kind = { native: 'native', wasm: 'WebAssembly' }[prediction.backend] ?? prediction.backend;
+  return [row('runtime', `${prediction.runtime} (${kind}); works without libtorch`)];
 }
 
 function describeLoaded({ versions, devices, threads, cpuCapability }: NonNullable<EngineReport['loaded']>): string[] {

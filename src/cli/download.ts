@@ -9,10 +9,8 @@ import { notes, type Verbosity } from './output.js';
 
 const DOWNLOADS = { clip: clipFile };
 
-export function addDownload(program: Command): void {
-  program
-    .command('download')
-    .description('fetch CLIP ViT-B/16 (351 MB) from OpenAI, checked and resumable')
+export function addDownload(command: Command): void {
+  command
     .argument('<what>', Object.keys(DOWNLOADS).join(', '))
     .option('--quiet', 'print nothing but errors')
     .addHelpText(

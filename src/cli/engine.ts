@@ -3,8 +3,7 @@ import { buildAddon, installEngine } from '../engine/install.js';
 import { locateLibtorch } from '../engine/locate.js';
 import { notes, type Verbosity } from './output.js';
 
-export function addEngine(program: Command): void {
-  const engine = program.command('engine').description('install and build the training engine (libtorch and its addon)');
+export function addEngine(engine: Command): void {
   engine
     .command('install')
     .description('install libtorch into a private folder unless one is found, and build the addon')

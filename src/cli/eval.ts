@@ -27,10 +27,8 @@ interface EvalOptions extends Verbosity {
   subset?: string;
 }
 
-export function addEval(program: Command): void {
-  const command = program
-    .command('eval')
-    .description('evaluate a model on the test pictures of a data set')
+export function addEval(command: Command): void {
+  command
     .requiredOption(
       '--checkpoint <path>',
       'a run, its checkpoint, a fine-tuned .pth or .safetensors, CLIP weights (zero-shot), or an exported model',

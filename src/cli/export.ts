@@ -13,10 +13,8 @@ interface ExportCommandOptions extends Verbosity {
   name?: string;
 }
 
-export function addExport(program: Command): void {
-  const command = program
-    .command('export')
-    .description('make of a checkpoint a model that predicts anywhere: ONNX, without libtorch')
+export function addExport(command: Command): void {
+  command
     .argument('<checkpoint>', 'a run, its checkpoint, a fine-tuned .pth or .safetensors, or CLIP weights (zero-shot)')
     .requiredOption('--to <folder>', 'the folder to make: model.onnx, model.json and a card')
     .addOption(

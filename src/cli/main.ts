@@ -3,20 +3,56 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
-import { addAlign } from './align.js';
 import { normaliseArguments } from './arguments.js';
-import { addDoctor } from './doctor.js';
-import { addDownload } from './download.js';
-import { addEngine } from './engine.js';
-import { addEval } from './eval.js';
-import { addExport } from './export.js';
-import { addPredict } from './predict.js';
-import { addPrepare } from './prepare.js';
-import { addTrain } from './train.js';
 
 const USAGE_EXIT_CODE = 2;
 
-function program(): Command {
+interface CommandEntry {
+  description: string;
+  load(): Promise<(command: Command) => void>;
+}
+
+/** The commands, in the order of the help. Each is loaded when it is needed: all together would take longer than most of them do. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  train: {
+    description: 'train UA-FER: fine-tune CLIP on a data set of faces',
+    load: async () => (await import('./train.js')).addTrain,
+  },
+  eval: {
+    description: 'evaluate a model on the test pictures of a data set',
+    load: async () => (await import('./eval.js')).addEval,
+  },
+  export: {
+    description: 'make of a checkpoint a model that predicts anywhere: ONNX, without libtorch',
+    load: async () => (await import('./export.js')).addExport,
+  },
+  predict: {
+    description: 'say which expressions faces show, with probability and uncertainty; needs no training engine',
+    load: async () => (await import('./predict.js')).addPredict,
+  },
+  align: {
+    description: 'find faces in photos and align them for training or prediction',
+    load: async () => (await import('./align.js')).addAlign,
+  },
+  prepare: {
+    description: 'make a data set that trains from what its owners give out: lists, aligned faces, a table of what there is',
+    load: async () => (await import('./prepare.js')).addPrepare,
+  },
+  download: {
+    description: 'fetch CLIP ViT-B/16 (351 MB) from OpenAI, checked and resumable',
+    load: async () => (await import('./download.js')).addDownload,
+  },
+  engine: {
+    description: 'install and build the training engine (libtorch and its addon)',
+    load: async () => (await import('./engine.js')).addEngine,
+  },
+  doctor: {
+    description: 'say what was found of the training engine, and what to do if it cannot work',
+    load: async () => (await import('./doctor.js')).addDoctor,
+  },
+};
+
+async function program(args: readonly string[]): Promise<Command> {
   const { version, description } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
   const uafer = new Command('uafer')
     .description(description)
@@ -27,15 +63,19 @@ function program(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const add of [addTrain, addEval, addExport, addPredict, addAlign, addPrepare, addDownload, addEngine, addDoctor])
-    add(uafer);
+  const wanted = args.find((arg) => arg in COMMANDS);
+  for (const [name, { description: about, load }] of Object.entries(COMMANDS)) {
+    const command = uafer.command(name).description(about);
+    if (name === wanted) (await load())(command);
+  }
   return uafer;
 }
 
 /** Runs the command line and returns the exit code: 0, 2 for wrong usage, 130 after Ctrl-C, 1 for every other failure. */
 async function main(args: readonly string[]): Promise<number> {
   try {
-    await program().parseAsync(normaliseArguments(args), { from: 'user' });
+    const ours = normaliseArguments(args);
+    await (await program(ours)).parseAsync(ours, { from: 'user' });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     return report(error, args.includes('--debug'));

@@ -30,10 +30,8 @@ interface PredictCommandOptions extends Verbosity {
   backend?: Backend;
 }
 
-export function addPredict(program: Command): void {
-  program
-    .command('predict')
-    .description('say which expressions faces show, with probability and uncertainty; needs no training engine')
+export function addPredict(command: Command): void {
+  command
     .argument(
       '<inputs...>',
       'pictures, folders, patterns in quotes, lists (.txt, a path a line), or - for names or one picture on standard input',

@@ -152,10 +152,7 @@ The owners have six expressions and no neutral; --neutral-frames 1 adds it.`,
   },
 ];
 
-export function addPrepare(program: Command): void {
-  const prepare = program
-    .command('prepare')
-    .description('make a data set that trains from what its owners give out: lists, aligned faces, a table of what there is');
+export function addPrepare(prepare: Command): void {
   for (const set of SETS) addSet(prepare, set);
 }
 

@@ -25,10 +25,8 @@ interface TrainOptions extends Verbosity {
   recipe?: string;
 }
 
-export function addTrain(program: Command): void {
-  const train = program
-    .command('train')
-    .description('train UA-FER: fine-tune CLIP on a data set of faces')
+export function addTrain(train: Command): void {
+  train
     .option('--config <path>', 'settings in YAML over those of the recipe, e.g. the config.yaml of another run')
     .addOption(
       new Option('--resume [run]', 'go on with a run: a run folder, or else the last run in --out or runs/').conflicts(

@@ -1,15 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { decode as decodeBmp } from 'bmp-ts';
-import sharp from 'sharp';
 import { UaferError } from '../errors.js';
+import type { Picture } from '../image/picture.js';
 import { decodeSmallJpeg, type JpegHeader, readJpegHeader } from './jpeg.js';
-
-/** A picture as RGB bytes, row by row: `data[(y * width + x) * 3 + channel]`. */
-export interface Picture {
-  data: Uint8Array;
-  width: number;
-  height: number;
-}
+import { loadSharp } from './sharp.js';
 
 export interface DecodeOptions {
   /**
@@ -18,10 +12,6 @@ export interface DecodeOptions {
    */
   upright?: boolean;
 }
-
-// Pictures are small and many are decoded at once: one thread each, and no cache of libvips' own beside ours.
-sharp.concurrency(1);
-sharp.cache(false);
 
 /**
  * Decodes a picture file to RGB: every format of sharp's, and BMP. Grey is repeated, transparency dropped, 16 bits become 8, of an
@@ -54,6 +44,7 @@ export async function decodeBytes(bytes: Uint8Array, name: string, { upright = f
 }
 
 async function decodeWithSharp(bytes: Uint8Array, upright: boolean, header: JpegHeader | null): Promise<Picture> {
+  const sharp = await loadSharp();
   // sharp takes a twentieth of a photo's whole time to say a JPEG's profile.
   const profile = async () => (header ? header.profile : (await sharp(bytes).metadata()).icc);
   const ignoreIcc = !upright || isSrgb(await profile());

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
-import sharp from 'sharp';
-import type { Picture } from './decode.js';
+import type { Picture } from '../image/picture.js';
+import { loadSharp } from './sharp.js';
 
 /** High enough that decoding gives back what was aligned to within a few levels. */
 const JPEG_QUALITY = 95;
@@ -8,7 +8,8 @@ const JPEG = new Set(['.jpg', '.jpeg']);
 const PNG = '.png';
 
 /** A picture file's bytes, of the format that the name's ending says: JPEG with all colours, else PNG. */
-export function encodePicture({ data, width, height }: Picture, name: string): Promise<Uint8Array> {
+export async function encodePicture({ data, width, height }: Picture, name: string): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   const image = sharp(data, { raw: { width, height, channels: 3 } });
   const encoded = isJpeg(name) ? image.jpeg({ quality: JPEG_QUALITY, chromaSubsampling: '4:4:4' }) : image.png();
   return encoded.toBuffer();

@@ -60,13 +60,13 @@ export async function createPredictor(options: PredictorOptions = {}): Promise<P
     throw new UaferError('USAGE', `detector: expected blazeface or mtcnn, got ${JSON.stringify(detector)}.`);
   const folder = options.model ?? defaultModel();
   const { model, network } = await readModelFolder(folder);
-  const { runtime, backend } = await loadOnnxRuntime(options.backend);
+  const { runtime, backend, name } = await loadOnnxRuntime(options.backend);
   return createPredictorFrom<PictureInput>({
     model,
     network: await loadNetwork(runtime, network, { name: network, threads }),
     detector: (): Promise<Detector> => createDetector(detector, { threads, backend }),
     decode: (input, { stored }) => decodeInput(input, !stored),
-    backend: backend === 'native' ? 'native (onnxruntime-node)' : 'WebAssembly (onnxruntime-web)',
+    backend: `${name} (${backend === 'native' ? 'native' : 'WebAssembly'})`,
   });
 }
 

@@ -1,11 +1,29 @@
 /** A thin seam to ONNX Runtime: the same code runs on `onnxruntime-node` and, in a browser, on `onnxruntime-web`. */
-import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 import { UaferError } from '../errors.js';
 
-/** What is used of ONNX Runtime's package. */
+/**
+ * What is used of ONNX Runtime's package, whichever of them it is. Its own types would ask everyone who imports this package for those of
+ * browsers.
+ */
 export interface OnnxRuntime {
-  InferenceSession: InferenceSessionFactory;
-  Tensor: TensorConstructor;
+  InferenceSession: {
+    /** A path where the runtime reads files, or a file's bytes. */
+    create(file: Uint8Array | string, options: object): Promise<OnnxSession>;
+  };
+  Tensor: new (type: 'uint8' | 'float32', data: Uint8Array | Float32Array, dims: readonly number[]) => OnnxTensor;
+}
+
+interface OnnxSession {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(inputs: Readonly<Record<string, OnnxTensor>>): Promise<Readonly<Record<string, OnnxTensor>>>;
+  release(): Promise<void>;
+}
+
+interface OnnxTensor {
+  readonly type: string;
+  readonly data: unknown;
+  readonly dims: readonly number[];
 }
 
 /** A network of one input. */
@@ -71,17 +89,9 @@ export async function loadNetwork(
   };
 }
 
-async function open(
-  runtime: OnnxRuntime,
-  file: Uint8Array | string,
-  name: string,
-  options: InferenceSession.SessionOptions,
-): Promise<InferenceSession> {
+async function open(runtime: OnnxRuntime, file: Uint8Array | string, name: string, options: object): Promise<OnnxSession> {
   try {
-    // The two ways in have the same options, but not the same type.
-    return await (typeof file === 'string'
-      ? runtime.InferenceSession.create(file, options)
-      : runtime.InferenceSession.create(file, options));
+    return await runtime.InferenceSession.create(file, options);
   } catch (cause) {
     throw new UaferError('DATA', `${name} is not an ONNX network that can be loaded: ${(cause as Error).message}`, { cause });
   }

@@ -52,7 +52,7 @@ export type ManyPrediction = { index: number } & ({ prediction: Prediction } | {
 
 export interface Predictor<Input> extends AsyncDisposable {
   readonly model: ModelFile;
-  /** What it runs on, in words: `native (onnxruntime-node)`, `WebAssembly, 4 threads`. */
+  /** What it runs on, in words: `onnxruntime-node 1.17.0 (native)`, `WebAssembly, 4 threads`. */
   readonly backend: string;
   /** Throws `IMAGE` for what cannot be decoded, `USAGE` once it is closed. Calls may overlap. */
   predict(input: Input, options?: PredictOptions): Promise<Prediction>;

@@ -8,6 +8,8 @@ export type Backend = 'native' | 'wasm';
 export interface LoadedRuntime {
   backend: Backend;
   runtime: OnnxRuntime;
+  /** The package and its version. */
+  name: string;
 }
 
 /**
@@ -35,7 +37,9 @@ async function load(backend: Backend | undefined): Promise<LoadedRuntime> {
   for (const candidate of backend ? [backend] : (['native', 'wasm'] as const)) {
     const name = candidate === 'native' ? NATIVE : WASM;
     try {
-      return { backend: candidate, runtime: (await import(name)) as OnnxRuntime };
+      const runtime: OnnxRuntime & { env?: { versions?: Record<string, string> } } = await import(name);
+      const version = Object.values(runtime.env?.versions ?? {})[0];
+      return { backend: candidate, runtime, name: version ? `${name} ${version}` : name };
     } catch (error) {
       reasons.push(`${name}: ${(error as Error).message.split('\n')[0]}`);
     }

@@ -9,7 +9,7 @@ import { type Browser, chromium } from 'playwright-core';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Debian's Chromium, or the one that `CHROMIUM` names; null where there is none. */
-export const chromiumPath =
+const chromiumPath =
   [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
     (path) => path !== undefined && existsSync(path),
   ) ?? null;
