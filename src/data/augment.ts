@@ -1,7 +1,7 @@
 /** What training does to a picture beyond its preprocessing, anew in every epoch. */
 import { affineBilinear, affineNearest, inverseAffine } from '../image/affine.js';
 import { normalize, type Preprocessing, roundHalfEven } from '../image/preprocess.js';
-import type { Random } from './random.js';
+import type { Random } from '../random.js';
 
 const CHANNELS = 3;
 

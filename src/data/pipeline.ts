@@ -2,9 +2,9 @@ import { decodePicture } from '../codec/decode.js';
 import { forEachConcurrently } from '../concurrent.js';
 import { UaferError } from '../errors.js';
 import { toSquare } from '../image/preprocess.js';
+import { createRandom, STREAMS } from '../random.js';
 import { type TransformOptions, writeTensor } from './augment.js';
 import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
-import { createRandom, STREAMS } from './random.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
 export interface PipelineSource {

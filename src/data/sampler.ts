@@ -1,5 +1,5 @@
 import { UaferError } from '../errors.js';
-import { createRandom, STREAMS } from './random.js';
+import { createRandom, STREAMS } from '../random.js';
 
 /**
  * `sequential` keeps the list's order; `shuffle` visits each picture once; the others draw with replacement, `imbalanced` by

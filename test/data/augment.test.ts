@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type TransformOptions, writeTensor } from '#uafer/data/augment.js';
 import { preprocessingFor, transformFor } from '#uafer/data/datasets.js';
-import { createRandom } from '#uafer/data/random.js';
 import { affineNearest, inverseAffine } from '#uafer/image/affine.js';
 import { IMAGENET } from '#uafer/image/preprocess.js';
+import { createRandom } from '#uafer/random.js';
 import { testPixels } from '../support/pictures.js';
 
 const SIZE = 48;

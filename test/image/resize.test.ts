@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { decodePicture } from '#uafer/codec/decode.js';
 import { type TransformOptions, writeTensor } from '#uafer/data/augment.js';
 import { preprocessingFor } from '#uafer/data/datasets.js';
-import { createRandom } from '#uafer/data/random.js';
 import type { Picture } from '#uafer/image/picture.js';
 import { toSquare } from '#uafer/image/preprocess.js';
 import { resizePicture } from '#uafer/image/resize.js';
+import { createRandom } from '#uafer/random.js';
 import { testPixels } from '../support/pictures.js';
 import { readSafetensors } from '../support/safetensors.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom, philox } from '#uafer/data/random.js';
+import { createRandom, philox } from '#uafer/random.js';
 
 describe('philox', () => {
   // Known answers of the authors' own library (Random123, kat_vectors, philox4x32 10).
