@@ -1,25 +1,42 @@
 /** Every figure of a set of predictions. A figure is one row of `METRICS`: log, report, terminal and JSON read the table. */
 import { UaferError } from '../errors.js';
+import {
+  brierScore,
+  classwiseCalibrationError,
+  equalMassCalibrationError,
+  expectedCalibrationError,
+  negativeLogLikelihood,
+} from './calibration.js';
 import { accuracy, type ClassScores, classScores, confusionMatrix, macroF1, meanClassAccuracy } from './classification.js';
-import { areaUnderRiskCoverage, errorAuroc, expectedCalibrationError } from './uncertainty.js';
+import { auroc } from './detection.js';
+import { countLevels, type Levels, ranksOf } from './levels.js';
+import {
+  areaUnderGeneralizedRiskCoverage,
+  areaUnderRiskCoverage,
+  coverageAtRisk,
+  excessAreaUnderRiskCoverage,
+  riskAtCoverage,
+} from './selective.js';
 
 /** What the metrics need to know of a picture's prediction. */
 export interface ScoredPrediction {
   /** True class and predicted class, 0-based. */
   label: number;
   predicted: number;
-  /** (C). */
+  /** (C); sum to 1. */
   probabilities: readonly number[];
+  /** The model's own: vacuity of an evidential answer, entropy of another. */
   uncertainty: number;
 }
 
-/** A set of predictions as the rows take it; the lists hold one value a prediction. */
+/** A set of predictions as the rows take it. */
 export interface ScoredSet {
+  predictions: readonly ScoredPrediction[];
   confusion: readonly (readonly number[])[];
-  /** Probability of the predicted class. */
-  confidence: readonly number[];
-  correct: readonly boolean[];
-  uncertainty: readonly number[];
+  /** By the probability of the predicted class; the right predictions are the positives. */
+  byConfidence: Levels;
+  /** By the uncertainty; the errors are the positives. */
+  byUncertainty: Levels;
 }
 
 interface MetricRow {
@@ -33,7 +50,9 @@ interface MetricRow {
   format: 'percent' | 'decimal';
   /** Stands in the line of an epoch and among the curves of a report. */
   headline?: true;
-  /** In [0, 1]; null where nothing defines it. */
+  /** Stands among the figures on a terminal only where all are asked for. */
+  detail?: true;
+  /** Null where nothing defines it. */
   of(set: ScoredSet): number | null;
 }
 
@@ -66,12 +85,46 @@ export const METRICS = [
     of: ({ confusion }: ScoredSet) => macroF1(confusion),
   },
   {
+    name: 'negativeLogLikelihood',
+    title: 'negative log-likelihood',
+    logged: 'nll',
+    better: 'lower',
+    format: 'decimal',
+    of: ({ predictions }: ScoredSet) => negativeLogLikelihood(predictions),
+  },
+  {
+    name: 'brierScore',
+    title: 'Brier score',
+    logged: 'brier',
+    better: 'lower',
+    format: 'decimal',
+    of: ({ predictions }: ScoredSet) => brierScore(predictions),
+  },
+  {
     name: 'expectedCalibrationError',
     title: 'expected calibration error',
     logged: 'calibration_error',
     better: 'lower',
     format: 'decimal',
-    of: ({ confidence, correct }: ScoredSet) => expectedCalibrationError(confidence, correct),
+    of: ({ predictions }: ScoredSet) => expectedCalibrationError(confidences(predictions), hits(predictions)),
+  },
+  {
+    name: 'equalMassCalibrationError',
+    title: 'calibration error, equal-mass bins',
+    logged: 'equal_mass_calibration_error',
+    better: 'lower',
+    format: 'decimal',
+    detail: true,
+    of: ({ byConfidence }: ScoredSet) => equalMassCalibrationError(byConfidence),
+  },
+  {
+    name: 'classwiseCalibrationError',
+    title: 'calibration error, class-wise',
+    logged: 'classwise_calibration_error',
+    better: 'lower',
+    format: 'decimal',
+    detail: true,
+    of: ({ predictions, confusion }: ScoredSet) => classwiseCalibrationError(predictions, confusion.length),
   },
   {
     name: 'errorAuroc',
@@ -79,7 +132,7 @@ export const METRICS = [
     logged: 'error_auroc',
     better: 'higher',
     format: 'decimal',
-    of: ({ uncertainty, correct }: ScoredSet) => errorAuroc(uncertainty, correct),
+    of: ({ byUncertainty }: ScoredSet) => auroc(byUncertainty),
   },
   {
     name: 'areaUnderRiskCoverage',
@@ -87,7 +140,43 @@ export const METRICS = [
     logged: 'aurc',
     better: 'lower',
     format: 'decimal',
-    of: ({ uncertainty, correct }: ScoredSet) => areaUnderRiskCoverage(uncertainty, correct),
+    of: ({ byUncertainty }: ScoredSet) => areaUnderRiskCoverage(byUncertainty),
+  },
+  {
+    name: 'excessAreaUnderRiskCoverage',
+    title: 'the same, more than the best order has',
+    logged: 'excess_aurc',
+    better: 'lower',
+    format: 'decimal',
+    detail: true,
+    of: ({ byUncertainty }: ScoredSet) => excessAreaUnderRiskCoverage(byUncertainty),
+  },
+  {
+    name: 'areaUnderGeneralizedRiskCoverage',
+    title: 'area under generalised risk-coverage curve',
+    logged: 'augrc',
+    better: 'lower',
+    format: 'decimal',
+    detail: true,
+    of: ({ byUncertainty }: ScoredSet) => areaUnderGeneralizedRiskCoverage(byUncertainty),
+  },
+  {
+    name: 'coverageAt5Risk',
+    title: 'coverage at 5% risk',
+    logged: 'coverage_at_5_risk',
+    better: 'higher',
+    format: 'percent',
+    detail: true,
+    of: ({ byUncertainty }: ScoredSet) => coverageAtRisk(byUncertainty, 0.05),
+  },
+  {
+    name: 'riskAt80Coverage',
+    title: 'risk at 80% coverage',
+    logged: 'risk_at_80_coverage',
+    better: 'lower',
+    format: 'percent',
+    detail: true,
+    of: ({ byUncertainty }: ScoredSet) => riskAtCoverage(byUncertainty, 0.8),
   },
 ] as const satisfies readonly MetricRow[];
 
@@ -98,8 +187,11 @@ export type DecisiveMetric = {
   [Each in Row as Each['name']]: ReturnType<Each['of']> extends number ? Each['name'] : never;
 }[MetricName];
 
-/** Metrics of a whole set, never averaged over batches. Null: no picture, or every picture, is predicted wrongly. */
-export type Metrics = { [Each in Row as Each['name']]: ReturnType<Each['of']> } & {
+/** Every figure by its row's name. Null: no picture, or every picture, is predicted wrongly. */
+type MetricFigures = { [Each in Row as Each['name']]: ReturnType<Each['of']> };
+
+/** Metrics of a whole set, never averaged over batches. */
+export type Metrics = MetricFigures & {
   samples: number;
   /** Classes without a picture in the set; `meanClassAccuracy` leaves them out. */
   absentClasses: string[];
@@ -108,23 +200,73 @@ export type Metrics = { [Each in Row as Each['name']]: ReturnType<Each['of']> } 
   confusion: number[][];
 };
 
-/** Every metric of a set. Throws `DATA` when it is empty. */
+/** Every metric of a set. Throws `DATA` when it is empty, or an answer is broken (`checkPredictions`). */
 export function computeMetrics(predictions: readonly ScoredPrediction[], classes: readonly string[]): Metrics {
+  const set = scoredSets(predictions, classes.length)();
+  const perClass = classes.map((name, c) => ({ name, ...classScores(set.confusion, c) }));
+  const absentClasses = perClass.filter(({ samples }) => samples === 0).map(({ name }) => name);
+  const confusion = set.confusion.map((row) => [...row]);
+  return { samples: predictions.length, ...metricFigures(set), absentClasses, perClass, confusion };
+}
+
+/** The figure of each row. */
+export function metricFigures(set: ScoredSet): MetricFigures {
+  return Object.fromEntries(METRICS.map((row) => [row.name, row.of(set)])) as MetricFigures;
+}
+
+/**
+ * The set of the predictions at the positions that are drawn, each as often as it stands there; of all of them when nothing is said. The
+ * predictions are put into order once, for any number of draws.
+ */
+export function scoredSets(predictions: readonly ScoredPrediction[], classes: number): (drawn?: Int32Array) => ScoredSet {
+  checkPredictions(predictions, classes);
+  const correct = hits(predictions);
+  const wrong = correct.map((right) => !right);
+  const confidence = ranksOf(confidences(predictions));
+  const uncertainty = ranksOf(predictions.map((prediction) => prediction.uncertainty));
+  return (drawn) => {
+    const chosen = drawn ? Array.from(drawn, (i) => predictions[i] as ScoredPrediction) : predictions;
+    return {
+      predictions: chosen,
+      confusion: confusionMatrix(chosen, classes),
+      byConfidence: countLevels(confidence, correct, drawn),
+      byUncertainty: countLevels(uncertainty, wrong, drawn),
+    };
+  };
+}
+
+/**
+ * Throws `DATA` when there is no prediction, or one is not an answer: probabilities that are not C numbers from 0 to 1 which sum to 1 (to
+ * 1e-3), or an uncertainty that is not a number.
+ */
+function checkPredictions(predictions: readonly ScoredPrediction[], classes: number): void {
   if (predictions.length === 0) {
     throw new UaferError(
       'DATA',
       'There is no prediction to compute metrics of: expected at least one picture in the test set.',
     );
   }
-  const confusion = confusionMatrix(predictions, classes.length);
-  const set: ScoredSet = {
-    confusion,
-    confidence: predictions.map(({ probabilities, predicted }) => probabilities[predicted] as number),
-    correct: predictions.map(({ label, predicted }) => label === predicted),
-    uncertainty: predictions.map(({ uncertainty }) => uncertainty),
-  };
-  const figures = Object.fromEntries(METRICS.map((row) => [row.name, row.of(set)])) as Record<MetricName, number>;
-  const perClass = classes.map((name, c) => ({ name, ...classScores(confusion, c) }));
-  const absentClasses = perClass.filter(({ samples }) => samples === 0).map(({ name }) => name);
-  return { samples: predictions.length, ...figures, absentClasses, perClass, confusion };
+  for (const [i, { probabilities, uncertainty }] of predictions.entries()) {
+    const total = probabilities.reduce((sum, p) => sum + p, 0);
+    const broken =
+      probabilities.length !== classes ||
+      !probabilities.every((p) => p >= 0 && p <= 1 + 1e-6) ||
+      !(Math.abs(total - 1) <= 1e-3) ||
+      Number.isNaN(uncertainty);
+    if (broken) {
+      throw new UaferError(
+        'DATA',
+        `Prediction ${i} (from 0) is not an answer: expected ${classes} probabilities that sum to 1 and a number as uncertainty, ` +
+          `got [${probabilities.join(', ')}] and ${uncertainty}.`,
+      );
+    }
+  }
+}
+
+function confidences(predictions: readonly ScoredPrediction[]): number[] {
+  return predictions.map(({ probabilities, predicted }) => probabilities[predicted] as number);
+}
+
+function hits(predictions: readonly ScoredPrediction[]): boolean[] {
+  return predictions.map(({ label, predicted }) => label === predicted);
 }
