@@ -1,9 +1,18 @@
+import type { Calibration } from '../calibration/calibration.js';
 import type { ModelFile } from '../predict/modelFile.js';
 import type { Comparison } from './compare.js';
 
+interface CardOptions {
+  comparison: Comparison;
+  /** What it was compared on, in words. */
+  checkedOn: string;
+  /** Markdown of whoever exports it. */
+  remarks?: string | undefined;
+}
+
 /** The card of an exported model, `README.md`: what it is, how it does, and what it must not be used for. Markdown. */
-export function card(model: ModelFile, comparison: Comparison, checkedOn: string): string {
-  const { name, classes, network, preprocessing, answer, source, calibration, decision, licence } = model;
+export function card(model: ModelFile, { comparison, checkedOn, remarks }: CardOptions): string {
+  const { name, classes, network, preprocessing, answer, source, calibration, licence } = model;
   const sections = [
     `# ${name}`,
     'A model for facial expressions, exported by `uafer export`. **It says how a face looks to annotators, not what a person feels, and must not ' +
@@ -18,26 +27,40 @@ export function card(model: ModelFile, comparison: Comparison, checkedOn: string
         ? 'Answers by softmax: the uncertainty is the entropy over log C'
         : `Answers by evidence (${answer.evidence}): a Dirichlet distribution with alpha = evidence + 1, whose vacuity is the uncertainty`,
       ...(calibration
-        ? [
-            `Calibrated on ${calibration.fittedOn}: scale ${calibration.scale}, offset ${calibration.offset}, temperature ${calibration.temperature}`,
-          ]
+        ? calibrationLines(calibration)
         : ['Not calibrated: its probabilities and uncertainties were not held against validation pictures']),
-      ...(decision
-        ? [
-            `Decisions: reject above an uncertainty of ${decision.reject.uncertainty}, report from a probability of ${decision.report.probability} on (${decision.rates})`,
-          ]
-        : []),
     ]),
     '## How it does',
     metricsText(model),
     `Checked against libtorch on ${checkedOn}: logits differ by at most ${comparison.largestDifference.toExponential(1)} (the largest is ` +
       `${comparison.largestLogit.toFixed(2)}), ${comparison.changedAnswers} of ${comparison.pictures} answers change.`,
+    ...(remarks ? [remarks.trim()] : []),
     '## Use',
     `\`\`\`ts\nimport { createPredictor } from 'uafer';\n\nawait using predictor = await createPredictor({ model: '${name}' });\nconsole.log(await predictor.predict('photo.jpg'));\n\`\`\``,
     '## Licence',
     licence,
   ];
   return `${sections.join('\n\n')}\n`;
+}
+
+/** What was fitted, in words. */
+function calibrationLines({ temperature, evidence, decision, fittedOn }: Calibration): string[] {
+  const number = (value: number) => String(Number(value.toPrecision(4)));
+  const lines = [`Calibrated on ${fittedOn}: probabilities are p^(1 / ${number(temperature)}), brought to the sum 1`];
+  if (evidence?.kind === 'scaled') lines.push(`Evidence is the network's times ${number(evidence.scale)}`);
+  if (evidence?.kind === 'logits')
+    lines.push(
+      `Evidence is exp(${number(evidence.slope)} logit + ${number(evidence.offset)}): its uncertainty is C / (C + total evidence)`,
+    );
+  if (!decision) return lines;
+  const { reject, report, rates } = decision;
+  const threshold = (value: number | null) => (value === null ? 'none' : number(value));
+  const percent = (share: number) => `${number(100 * share)}%`;
+  return [
+    ...lines,
+    `Decisions: an uncertainty above ${threshold(reject.uncertainty)} is rejected (at most ${percent(rates.rejected)} of good pictures); of the ` +
+      `others a largest probability of at least 1 - ${threshold(report.risk)} is reported (at most ${percent(rates.risk)} errors among them)`,
+  ];
 }
 
 const list = (items: readonly string[]) => items.map((item) => `- ${item}`).join('\n');

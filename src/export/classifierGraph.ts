@@ -14,16 +14,6 @@ export type PlainClassifier = Omit<Classifier, 'weights' | 'text'> & {
   text: Weight;
 };
 
-/**
- * What was fitted on validation pictures after training. Evidence is of scale x logits + offset; probabilities are p^(1 / temperature), brought
- * to the sum 1. Under softmax the offset changes nothing.
- */
-export interface Calibration {
-  scale: number;
-  offset: number;
-  temperature: number;
-}
-
 /** Bounds of a logit before `exp`, as `src/uafer/evidence.ts` has them. */
 const MAX_EXPONENT = 10;
 /** Batch normalisation's, as PyTorch has it. */
@@ -33,7 +23,6 @@ const HEAD_AXIS = 2;
 export interface ClassifierGraphOptions {
   preprocessing: Preprocessing;
   precision: LayerPrecision;
-  calibration: Calibration;
 }
 
 export interface ClassifierGraph {
@@ -44,11 +33,11 @@ export interface ClassifierGraph {
 /** A file's graph: input `pixels` (N, S, S, 3) of bytes, outputs `logits`, `probabilities`, `evidence`, `affinities` and `feature`. */
 export function classifierGraph(
   classifier: PlainClassifier,
-  { preprocessing, precision, calibration }: ClassifierGraphOptions,
+  { preprocessing, precision }: ClassifierGraphOptions,
 ): ClassifierGraph {
   const graph = createGraph('uafer');
   const layers = createLayers(graph, precision);
-  const context: Context = { graph, layers, classifier, calibration };
+  const context: Context = { graph, layers, classifier };
   const { imageSize } = preprocessing;
   const pixels = graph.input('pixels', 'uint8', ['N', imageSize, imageSize, 3]);
   const tokens = embed(context, pixels, preprocessing); // (N, P + 1, W)
@@ -61,7 +50,6 @@ interface Context {
   graph: GraphBuilder;
   layers: Layers;
   classifier: PlainClassifier;
-  calibration: Calibration;
 }
 
 function weightOf({ classifier }: Context, name: string): Weight {
@@ -297,19 +285,12 @@ function scaled({ graph, layers, classifier: { scores } }: Context, logits: Valu
 
 /** Softmax; or the mean of the Dirichlet distribution with a = evidence + 1, whose evidence becomes an output too. */
 function probabilities(context: Context, logits: Value): Value {
-  const { graph, layers, classifier, calibration } = context;
-  const { scale, offset, temperature } = calibration;
-  const stretched = scale === 1 ? logits : graph.node('Mul', [logits, layers.scalar(scale)]);
-  const calibrated = offset === 0 ? stretched : graph.node('Add', [stretched, layers.scalar(offset)]);
-  if (classifier.answer === 'softmax') {
-    const cooled = temperature === 1 ? calibrated : graph.node('Mul', [calibrated, layers.scalar(1 / temperature)]);
-    return graph.node('Softmax', [cooled], { axis: 1 });
-  }
-  const evidence = evidenceOf(context, calibrated);
+  const { graph, layers, classifier } = context;
+  if (classifier.answer === 'softmax') return graph.node('Softmax', [logits], { axis: 1 });
+  const evidence = evidenceOf(context, logits);
   graph.output('evidence', evidence, 'float32', ['N', classifier.text.dims[0] as number]);
   const alpha = graph.node('Add', [evidence, layers.scalar(1)]);
-  const weights = temperature === 1 ? alpha : graph.node('Pow', [alpha, layers.scalar(1 / temperature)]);
-  return graph.node('Div', [weights, sumOverClasses(context, weights)]);
+  return graph.node('Div', [alpha, sumOverClasses(context, alpha)]);
 }
 
 /** (N, C) to (N, 1), as a product a picture (see `meanOfLargest`). */

@@ -72,8 +72,7 @@ export function runBytes(network: Network, batch: readonly CheckPicture[], image
   return network.run(pixels, [batch.length, imageSize, imageSize, 3]);
 }
 
-/** @param calibrated whether the export's probabilities were calibrated, so that libtorch's are others */
-export function compare(before: Scores, after: Scores, pictures: readonly CheckPicture[], calibrated: boolean): Comparison {
+export function compare(before: Scores, after: Scores, pictures: readonly CheckPicture[]): Comparison {
   const classes = before.logits.length / pictures.length;
   const answer = (logits: Float32Array, i: number) => {
     const row = logits.subarray(i * classes, (i + 1) * classes);
@@ -87,7 +86,7 @@ export function compare(before: Scores, after: Scores, pictures: readonly CheckP
     pictures: pictures.length,
     largestDifference: largestDifference(before.logits, after.logits),
     largestLogit: before.logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0),
-    largestProbabilityDifference: calibrated ? Number.NaN : largestDifference(before.probabilities, after.probabilities),
+    largestProbabilityDifference: largestDifference(before.probabilities, after.probabilities),
     changedAnswers: changed,
     accuracy: labelled ? { before: right(before.logits), after: right(after.logits) } : null,
   };

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { loadDataset } from '../data/datasets.js';
 import { createLoader } from '../data/loader.js';
@@ -10,7 +11,6 @@ import { type Evaluation, evaluateAnswers } from '../evaluate/evaluate.js';
 import type { CheckpointEvaluation, EvaluateCheckpointOptions } from '../evaluate/evaluateCheckpoint.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
-import { answerOf } from '../predict/answer.js';
 import type { ModelFile } from '../predict/modelFile.js';
 import { readModelFolder } from '../runtime/modelFolder.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
@@ -74,14 +74,18 @@ async function predictBatch(network: Network, model: ModelFile, { images, shape 
   const [count, , side] = shape;
   const outputs = await network.run(toBytes(images, shape), [count, side, side, 3]);
   const classes = model.classes.length;
-  const [logits, probabilities] = [outputs('logits').data.slice(), outputs('probabilities').data.slice()];
-  const evidence = model.answer.kind === 'evidence' ? outputs('evidence').data : null;
-  const uncertainty = Float32Array.from({ length: count }, (_, i) => {
-    const row = (values: Float32Array) => values.subarray(i * classes, (i + 1) * classes);
-    const raw = { logits: row(logits), probabilities: row(probabilities), evidence: evidence && row(evidence) };
-    return answerOf(raw, model).uncertainty;
-  });
-  return { logits, probabilities, uncertainty };
+  const row = (name: string, i: number) => Array.from(outputs(name).data.subarray(i * classes, (i + 1) * classes));
+  const answers = Array.from({ length: count }, (_, i) =>
+    calibratedAnswer(
+      { logits: row('logits', i), evidence: model.answer.kind === 'evidence' ? row('evidence', i) : null },
+      model.calibration,
+    ),
+  );
+  return {
+    logits: outputs('logits').data.slice(),
+    probabilities: Float32Array.from(answers.flatMap(({ probabilities }) => probabilities)),
+    uncertainty: Float32Array.from(answers, ({ uncertainty }) => uncertainty),
+  };
 }
 
 /** (N, 3, S, S) numbers that are whole but for rounding to (N, S, S, 3) bytes. */

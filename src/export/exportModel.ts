@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { datasetRow, loadDataset } from '../data/datasets.js';
 import { UaferError } from '../errors.js';
@@ -16,7 +17,7 @@ import { prepareEngine } from '../task/prepareEngine.js';
 import type { ClassifierModel } from '../tasks/createTask.js';
 import { card } from './card.js';
 import { type CheckPictures, checkPictures } from './checkPictures.js';
-import { type Calibration, classifierGraph, type PlainClassifier } from './classifierGraph.js';
+import { classifierGraph, type PlainClassifier } from './classifierGraph.js';
 import {
   batches,
   type Comparison,
@@ -42,17 +43,13 @@ export interface ExportOptions {
   precision: ExportPrecision;
   /** Exports although the check says that it differs too much. */
   allowLoss?: boolean;
-  /** What was fitted on validation pictures, and thresholds of the decision. */
-  fitted?: Fitted;
+  /** What was fitted on validation pictures. */
+  calibration?: Calibration | undefined;
+  /** Markdown that the card shows after the figures. */
+  remarks?: string | undefined;
   /** The model's name in its card and `model.json`; by default the folder's. */
   name?: string;
   onNote?(note: string): void;
-}
-
-/** What calibration adds to a model. */
-interface Fitted {
-  calibration: Calibration & { fittedOn: string };
-  decision?: NonNullable<ModelFile['decision']>;
 }
 
 export interface Exported {
@@ -84,17 +81,19 @@ export async function exportModel(options: ExportOptions): Promise<Exported> {
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     const classifier = plainClassifier(model.classifier());
-    const calibration = options.fitted?.calibration ?? { scale: 1, offset: 0, temperature: 1 };
     const layers = await layerPrecision(precision, classifier, model, pictures, partial);
-    const { graph } = classifierGraph(classifier, { preprocessing: model.preprocessing, precision: layers, calibration });
+    const { graph } = classifierGraph(classifier, { preprocessing: model.preprocessing, precision: layers });
     const network = writeNetwork(graph.file({ dataFile: DATA }), partial);
-    const comparison = await check(join(partial, NETWORK), model, pictures, options.fitted !== undefined);
+    const comparison = await check(join(partial, NETWORK), model, pictures);
     for (const line of comparisonLines(comparison, pictures.what)) onNote(line);
     refuseLoss(comparison, precision, options.allowLoss ?? false);
     const metrics = holdsRun(checkpoint) ? loggedMetrics(runFolder(checkpoint).log, epoch) : null;
     const file = modelFile(options, model, classifier, { ...network, precision, opset: OPSET }, metrics);
     writeFileAtomically(join(partial, 'model.json'), `${JSON.stringify(file, null, 2)}\n`);
-    writeFileAtomically(join(partial, 'README.md'), card(file, comparison, pictures.what));
+    writeFileAtomically(
+      join(partial, 'README.md'),
+      card(file, { comparison, checkedOn: pictures.what, remarks: options.remarks }),
+    );
     renameSync(partial, resolve(to));
     return { folder: resolve(to), model: file, comparison, checkedOn: pictures.what };
   } catch (cause) {
@@ -135,8 +134,7 @@ async function layerPrecision(
   folder: string,
 ): Promise<LayerPrecision> {
   if (precision !== 'int8') return { kind: precision };
-  const identity = { scale: 1, offset: 0, temperature: 1 };
-  const options = { preprocessing, precision: { kind: 'fp32' }, calibration: identity } as const;
+  const options = { preprocessing, precision: { kind: 'fp32' } } as const;
   const { graph, layers } = classifierGraph(classifier, options);
   const names = [...layers.taken.keys()];
   names.forEach((name, i) => {
@@ -181,21 +179,16 @@ function writeNetwork({ model, data }: OnnxFile, folder: string): WrittenNetwork
   return { ...written(NETWORK, model), ...(data ? { data: written(DATA, data) } : {}) };
 }
 
-async function check(
-  path: string,
-  model: ClassifierModel,
-  { check: pictures }: CheckPictures,
-  calibrated: boolean,
-): Promise<Comparison> {
+async function check(path: string, model: ClassifierModel, { check: pictures }: CheckPictures): Promise<Comparison> {
   const before = torchScores(model, pictures);
   const network = await open(path);
   const after = await networkScores(network, pictures, model.preprocessing.imageSize);
   await network.close();
-  return compare(before, after, pictures, calibrated);
+  return compare(before, after, pictures);
 }
 
 function modelFile(
-  { checkpoint, config, to, fitted, name }: ExportOptions,
+  { checkpoint, config, to, calibration, name }: ExportOptions,
   { classes, preprocessing }: ClassifierModel,
   { architecture, answer, scores }: PlainClassifier,
   network: ModelFile['network'],
@@ -212,8 +205,7 @@ function modelFile(
     preprocessing: { ...preprocessing, mean: [...mean], deviation: [...deviation] },
     patches: { rows: side, columns: side, topk: scores.topk },
     answer: answer === 'softmax' ? { kind: 'softmax' } : { kind: 'evidence', evidence: answer },
-    ...(fitted && { calibration: fitted.calibration }),
-    ...(fitted?.decision && { decision: fitted.decision }),
+    ...(calibration && { calibration }),
     ...(metrics && { metrics }),
     source: { checkpoint: basename(resolve(checkpoint)), recipe: basename(config.recipe), dataset: config.dataset },
     licence:

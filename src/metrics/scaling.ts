@@ -132,41 +132,33 @@ function add(sums: Float64Array, at: number, term: number): void {
   sums[at] = (sums[at] as number) + term;
 }
 
-/** A picture's class and the parameters (C), each at least 1, of its Dirichlet answer. */
-export interface LabelledDirichlet {
-  /** 0-based. */
-  label: number;
-  alpha: readonly number[];
-}
-
 /** a = 1 + scale (a - 1): the evidence a - 1 grows by the scale, and with it the certainty and the distance of the probabilities. */
 export function applyEvidenceScale(alpha: readonly number[], scale: number): number[] {
   return alpha.map((a) => 1 + scale * (a - 1));
 }
 
-/**
- * The scale of the evidence under which the labels are most likely, held in [1 / 1000, 1000]: for answers a = e + 1, whose probabilities
- * (1 + e_k) / (C + sum e) lie near 1 / C where the evidence is small. 1 where there is no evidence at all and no scale matters.
- *
- * @throws UaferError `DATA` when there is no picture, a parameter is below 1, or a label is none of the classes
- */
-export function fitEvidenceScale(rows: readonly LabelledDirichlet[]): number {
-  checkDirichlets(rows, 1);
-  if (rows.every(({ alpha }) => alpha.every((a) => a === 1))) return 1;
-  return fitScale((scale) => {
-    let loss = 0;
-    for (const { label, alpha } of rows) {
-      const scaled = applyEvidenceScale(alpha, scale);
-      loss -= Math.log((scaled[label] as number) / sum(scaled));
-    }
-    return loss;
-  });
-}
-
-/** Raw votes for the C classes beside the parameters (C), above 0, of a picture's Dirichlet answer. */
+/** Raw votes for the C classes (of a picture that has a label alone one vote for it) beside the parameters (C) of its Dirichlet answer. */
 export interface VotedDirichlet {
   votes: readonly number[];
   alpha: readonly number[];
+}
+
+/**
+ * The scale of the evidence under which the votes are most likely as draws from Dirichlet-multinomials, held in [1 / 1000, 1000]: for
+ * answers a = e + 1, whose probabilities (1 + e_k) / (C + sum e) lie near 1 / C where the evidence is small. 1 where there is no evidence at
+ * all and no scale matters.
+ *
+ * @throws UaferError `DATA` when there is no picture, a parameter is below 1, or votes don't match the classes
+ */
+export function fitEvidenceScale(rows: readonly VotedDirichlet[]): number {
+  checkDirichlets(rows, 1);
+  if (rows.every(({ alpha }) => alpha.every((a) => a === 1))) return 1;
+  return fitScale((scale) =>
+    rows.reduce(
+      (loss, { votes, alpha }) => loss - dirichletMultinomialLogLikelihood(votes, applyEvidenceScale(alpha, scale)),
+      0,
+    ),
+  );
 }
 
 /**
@@ -211,18 +203,15 @@ function checkRows(rows: readonly LabelledLogits[]): number {
   return classes;
 }
 
-function checkDirichlets(
-  rows: readonly { alpha: readonly number[]; label?: number; votes?: readonly number[] }[],
-  least: number,
-): void {
+function checkDirichlets(rows: readonly VotedDirichlet[], least: number): void {
   if (rows.length === 0) throw new UaferError('DATA', 'There is no picture to fit a scaling to: expected at least one.');
-  for (const [i, { alpha, label = 0, votes = alpha }] of rows.entries()) {
-    const fits = alpha[label] !== undefined && votes.length === alpha.length;
+  for (const [i, { alpha, votes }] of rows.entries()) {
+    const fits = votes.length === alpha.length;
     if (!fits || !alpha.every((a) => a >= least && a < Number.POSITIVE_INFINITY)) {
       throw new UaferError(
         'DATA',
         `Picture ${i} (from 0) has the Dirichlet parameters [${alpha.join(', ')}]: expected one of at least ${least} for each class, ` +
-          'with the label and the votes among them.',
+          'and as many votes.',
       );
     }
   }

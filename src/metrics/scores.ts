@@ -151,13 +151,17 @@ function energy(logits: readonly number[]): number {
 }
 
 /**
- * Mean entropy of the distributions that the Dirichlet draws, divided by ln C:
- * sum_k p_k (psi(S + 1) - psi(a_k + 1)) / ln C, in [0, 1].
+ * Mean entropy of the distributions that a Dirichlet with parameters `alpha` (C) draws, divided by ln C:
+ * sum_k (a_k / S) (psi(S + 1) - psi(a_k + 1)) / ln C, in [0, 1].
  */
-function expectedEntropy({ probabilities, strength }: Answer): number | null {
-  if (strength === undefined) return null;
+export function dirichletEntropy(alpha: readonly number[]): number {
+  const strength = sum(alpha);
   const whole = digamma(strength + 1);
-  return sum(probabilities.map((p) => p * (whole - digamma(strength * p + 1)))) / logCount(probabilities);
+  return sum(alpha.map((a) => (a / strength) * (whole - digamma(a + 1)))) / logCount(alpha);
+}
+
+function expectedEntropy({ probabilities, strength }: Answer): number | null {
+  return strength === undefined ? null : dirichletEntropy(probabilities.map((p) => strength * p));
 }
 
 /** In [0, 1]; rounding alone could take it below 0, where a Dirichlet is very strong. */

@@ -1,12 +1,13 @@
 /** From a network's outputs to what a person or program reads. */
-import { digamma } from '../metrics/digamma.js';
+import { calibratedAnswer, decisionRule, decisionScores, type RawAnswer } from '../calibration/calibration.js';
+import { type Decision as Decided, decide } from '../metrics/decision.js';
 import type { ModelFile } from './modelFile.js';
 
 /**
  * What to do with an answer: `report` it; `ambiguous`, people would disagree; `reject`, the picture is not like those that the model learned
  * from. Null where the model has no thresholds and none was given.
  */
-export type Decision = 'report' | 'ambiguous' | 'reject' | null;
+export type Decision = Decided | null;
 
 /** What the model says of a face. */
 export interface Answer {
@@ -15,12 +16,13 @@ export interface Answer {
   /** By class; they sum to 1. */
   probabilities: Record<string, number>;
   /**
-   * In [0, 1]. Of an evidential model the vacuity C / S: how little evidence there is. Of one with softmax the entropy over log C.
+   * In [0, 1]: how little evidence there is, C / (C + total evidence) (of an evidential model the vacuity C / S). Of a model without
+   * evidence the entropy over log C.
    */
   uncertainty: number;
   /**
-   * In [0, 1]: how much people would disagree, the expected entropy sum_c (a_c / S) (psi(S + 1) - psi(a_c + 1)) over log C. Of a model with
-   * softmax it is the entropy over log C.
+   * In [0, 1]: how much people would disagree, the expected entropy sum_c (a_c / S) (psi(S + 1) - psi(a_c + 1)) over log C. Of a model without
+   * evidence it is the entropy over log C.
    */
   ambiguity: number;
   decision: Decision;
@@ -28,21 +30,16 @@ export interface Answer {
   candidates?: [string, string];
 }
 
-/** One face's share of the outputs, C numbers each; `evidence` of an evidential model. */
-export interface RawAnswer {
-  logits: Float32Array;
-  probabilities: Float32Array;
-  evidence: Float32Array | null;
-}
-
-/** @param abstain uncertainty above which to reject, in place of the model's own thresholds */
-export function answerOf({ logits, probabilities, evidence }: RawAnswer, model: ModelFile, abstain?: number): Answer {
-  const { classes } = model;
+/** @param abstain uncertainty above which to reject, in place of the model's own threshold */
+export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, abstain?: number): Answer {
+  const { logits } = raw;
   // With ReLU evidence all probabilities may be equal: the class is that of the largest logit, as in evaluation.
   const ranked = classes.map((_, c) => c).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
   const [first, second] = ranked as [number, number];
-  const { uncertainty, ambiguity } = evidence ? ofEvidence(evidence) : ofProbabilities(probabilities);
-  const decision = decide(uncertainty, probabilities[first] as number, model, abstain);
+  const answer = calibratedAnswer(raw, calibration);
+  const { probabilities, uncertainty, ambiguity } = answer;
+  const rule = calibration?.decision ? decisionRule(calibration.decision) : null;
+  const decision = rule || abstain !== undefined ? decideBy(decisionScores(answer), rule, abstain) : null;
   return {
     expression: classes[first] as string,
     probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c] as number])),
@@ -53,22 +50,12 @@ export function answerOf({ logits, probabilities, evidence }: RawAnswer, model: 
   };
 }
 
-function ofEvidence(evidence: Float32Array): { uncertainty: number; ambiguity: number } {
-  const alpha = Array.from(evidence, (value) => value + 1);
-  const strength = alpha.reduce((sum, value) => sum + value, 0);
-  const atTop = digamma(strength + 1);
-  const expected = alpha.reduce((sum, value) => sum + (value / strength) * (atTop - digamma(value + 1)), 0);
-  return { uncertainty: alpha.length / strength, ambiguity: expected / Math.log(alpha.length) };
-}
-
-function ofProbabilities(probabilities: Float32Array): { uncertainty: number; ambiguity: number } {
-  const entropy = probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0) / Math.log(probabilities.length);
-  return { uncertainty: entropy, ambiguity: entropy };
-}
-
-function decide(uncertainty: number, probability: number, { decision }: ModelFile, abstain: number | undefined): Decision {
-  const limit = abstain ?? decision?.reject.uncertainty;
-  if (limit !== undefined && uncertainty > limit) return 'reject';
-  if (decision) return probability >= decision.report.probability ? 'report' : 'ambiguous';
-  return limit === undefined ? null : 'report';
+/** A model without thresholds reports all that it doesn't reject. */
+function decideBy(
+  scores: ReturnType<typeof decisionScores>,
+  rule: ReturnType<typeof decisionRule> | null,
+  abstain: number | undefined,
+): Decision {
+  const { ignorance, uncertainty } = rule ?? { ignorance: null, uncertainty: 1 };
+  return decide(scores, { ignorance: abstain ?? ignorance, uncertainty });
 }

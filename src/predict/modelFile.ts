@@ -1,12 +1,12 @@
 /** `model.json`: what stands beside an exported network, and all that a prediction needs to know of it. */
 import { z } from 'zod';
+import { calibrationSchema } from '../calibration/calibration.js';
 import { UaferError } from '../errors.js';
 
 /** Version of the form of `model.json` and of the network's inputs and outputs. */
 export const MODEL_VERSION = 1;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal');
-const share = z.number().min(0).max(1);
 const rgb = z.tuple([z.number(), z.number(), z.number()]);
 const fileName = z.string().regex(/^[\w.-]+$/, 'a file name without folders');
 
@@ -39,23 +39,6 @@ const answerSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('evidence'), evidence: z.enum(['relu', 'exp', 'softplus']) }),
 ]);
 
-/** What was fitted on validation pictures; it is in the network already. */
-const calibrationSchema = z.object({
-  scale: z.number().positive(),
-  offset: z.number(),
-  temperature: z.number().positive(),
-  fittedOn: z.string(),
-});
-
-const decisionSchema = z.object({
-  /** Above this uncertainty a picture is not like those that the model learned from. */
-  reject: z.object({ uncertainty: share }),
-  /** From this probability on an expression is reported; below it people would disagree. */
-  report: z.object({ probability: share }),
-  /** The rates that the thresholds were fitted at, in words. */
-  rates: z.string(),
-});
-
 export const modelSchema = z.object({
   format: z.literal('uafer-model'),
   version: z.literal(MODEL_VERSION),
@@ -67,8 +50,8 @@ export const modelSchema = z.object({
   /** Rows and columns of the patches of `affinities`. */
   patches: z.object({ rows: z.int().positive(), columns: z.int().positive(), topk: z.int().positive() }),
   answer: answerSchema,
+  /** What was fitted on validation pictures: the network's own outputs are without it. */
   calibration: calibrationSchema.optional(),
-  decision: decisionSchema.optional(),
   /** Figures of the checkpoint that was exported, where its run has them. */
   metrics: z.record(z.string(), z.unknown()).optional(),
   /** Where it comes from. */

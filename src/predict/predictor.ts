@@ -160,7 +160,7 @@ export function createPredictorFrom<Input>(parts: PredictorParts<Input>): Predic
 }
 
 function checkOutputs(network: Network, { answer }: ModelFile): void {
-  const wanted = ['logits', 'probabilities', 'affinities', ...(answer.kind === 'evidence' ? ['evidence'] : [])];
+  const wanted = ['logits', 'affinities', ...(answer.kind === 'evidence' ? ['evidence'] : [])];
   const missing = wanted.filter((name) => !network.outputs.includes(name));
   if (missing.length === 0) return;
   throw new UaferError(
@@ -228,9 +228,9 @@ function facePrediction(
   options: PredictOptions,
 ): FacePrediction {
   const count = model.classes.length;
-  const row = (name: string) => outputs(name).data.subarray(i * count, (i + 1) * count);
+  const row = (name: string) => Array.from(outputs(name).data.subarray(i * count, (i + 1) * count));
   const evidence = model.answer.kind === 'evidence' ? row('evidence') : null;
-  const answer = answerOf({ logits: row('logits'), probabilities: row('probabilities'), evidence }, model, options.abstain);
+  const answer = answerOf({ logits: row('logits'), evidence }, model, options.abstain);
   const found = { box, landmarks, score, ...answer };
   return options.heatmap ? { ...found, heatmap: heatmapOf(outputs('affinities').data, i, model) } : found;
 }

@@ -132,16 +132,16 @@ describe('scale of evidence', () => {
         alpha.map((a) => a / total),
         random.next(),
       );
-      return { label, alpha };
+      return { votes: alpha.map((_, c) => (c === label ? 1 : 0)), alpha };
     });
     const own = fitEvidenceScale(rows);
     expect(Math.abs(Math.log(own))).toBeLessThan(0.25);
-    const weak = rows.map(({ label, alpha }) => ({ label, alpha: applyEvidenceScale(alpha, 0.1) }));
+    const weak = rows.map(({ votes, alpha }) => ({ votes, alpha: applyEvidenceScale(alpha, 0.1) }));
     expect(fitEvidenceScale(weak) * 0.1).toBeCloseTo(own, 6);
   });
 
   it('is 1 without any evidence', () => {
-    expect(fitEvidenceScale([{ label: 0, alpha: [1, 1, 1] }])).toBe(1);
+    expect(fitEvidenceScale([{ votes: [1, 0, 0], alpha: [1, 1, 1] }])).toBe(1);
   });
 });
 
@@ -185,7 +185,7 @@ it.each([
       ]),
     /Picture 1 .*: expected 2 numbers/,
   ],
-  [() => fitEvidenceScale([{ label: 0, alpha: [0.5, 2] }]), /parameters \[0.5, 2\]: expected one of at least 1/],
+  [() => fitEvidenceScale([{ votes: [1, 0], alpha: [0.5, 2] }]), /parameters \[0.5, 2\]: expected one of at least 1/],
   [() => fitEvidenceScale([]), /no picture to fit/],
   [() => fitStrengthScale([{ votes: [2, 2, 2], alpha: [1, 2] }]), /Dirichlet parameters \[1, 2\]/],
 ])('wrong input is named: %s', (fit, message) => {

@@ -3,22 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { answerOf } from '#uafer/predict/answer.js';
 import { testModel } from '../support/testModel.js';
 
-const floats = (...values: number[]) => Float32Array.from(values);
 const evidential = (
   evidence: number[],
   model = testModel({ answer: { kind: 'evidence', evidence: 'relu' } }),
   abstain?: number,
 ) => {
-  const strength = evidence.reduce((sum, e) => sum + e + 1, 0);
-  const probabilities = floats(...evidence.map((e) => (e + 1) / strength));
-  return answerOf({ logits: floats(...evidence), probabilities, evidence: floats(...evidence) }, model, abstain);
+  return answerOf({ logits: evidence, evidence }, model, abstain);
 };
 
 describe('an evidential answer', () => {
   it('by hand: alpha = (3, 1), S = 4', () => {
     const answer = evidential([2, 0]);
     expect(answer.expression).toBe('happy');
-    expect(answer.probabilities).toEqual({ happy: 0.75, sad: 0.25 });
+    expect(answer.probabilities.happy).toBeCloseTo(0.75, 12);
+    expect(answer.probabilities.sad).toBeCloseTo(0.25, 12);
     expect(answer.uncertainty).toBe(0.5); // C / S
     // 3/4 (psi(5) - psi(4)) + 1/4 (psi(5) - psi(2)) = 3/4 1/4 + 1/4 (1/2 + 1/3 + 1/4) over log 2
     expect(answer.ambiguity).toBeCloseTo((3 / 16 + 13 / 48) / Math.LN2, 10);
@@ -29,7 +27,7 @@ describe('an evidential answer', () => {
   });
 
   it('of ReLU evidence takes its class from the logits, where the probabilities are equal', () => {
-    const raw = { logits: floats(-2, -1), probabilities: floats(0.5, 0.5), evidence: floats(0, 0) };
+    const raw = { logits: [-2, -1], evidence: [0, 0] };
     expect(answerOf(raw, testModel({ answer: { kind: 'evidence', evidence: 'relu' } })).expression).toBe('sad');
   });
 
@@ -48,16 +46,21 @@ describe('an evidential answer', () => {
 });
 
 it('of softmax has the entropy as its uncertainty', () => {
-  const answer = answerOf({ logits: floats(0, 0), probabilities: floats(0.5, 0.5), evidence: null }, testModel());
+  const answer = answerOf({ logits: [0, 0], evidence: null }, testModel());
   expect(answer.uncertainty).toBeCloseTo(1, 6);
-  const sure = answerOf({ logits: floats(9, 0), probabilities: floats(1, 0), evidence: null }, testModel());
+  const sure = answerOf({ logits: [900, 0], evidence: null }, testModel());
   expect(sure).toMatchObject({ uncertainty: 0, ambiguity: 0, decision: null });
 });
 
 describe('the decision', () => {
   const model = testModel({
     answer: { kind: 'evidence', evidence: 'relu' },
-    decision: { reject: { uncertainty: 0.6 }, report: { probability: 0.7 }, rates: 'for a test' },
+    calibration: {
+      temperature: 1,
+      evidence: null,
+      decision: { reject: { uncertainty: 0.6 }, report: { risk: 0.3 }, rates: { risk: 0.1, rejected: 0.1 } },
+      fittedOn: 'nothing',
+    },
   });
 
   it('is to report what is sure, to name both expressions of what people would dispute, and to reject what has little evidence', () => {

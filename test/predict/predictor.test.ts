@@ -40,7 +40,8 @@ function parts(changed: Partial<PredictorParts<Scene>> = {}) {
         const first = (values[Math.floor(i / 2) * size + size / 2] as number) / 100;
         return i % 2 === 0 ? first : 1 - first;
       });
-      return () => ({ data: shares, shape: [count as number, 2] });
+      const logits = shares.map((share) => Math.log(Math.max(share, 1e-9)));
+      return (name) => ({ data: name === 'logits' ? logits : shares, shape: [count as number, 2] });
     },
     close: async () => void closed.push('network'),
   };
@@ -202,7 +203,7 @@ describe('a predictor that is closed', () => {
 it('refuses a network of another model, and an option out of its range', async () => {
   const { all } = parts();
   expect(() => createPredictorFrom({ ...all, network: { ...all.network, outputs: ['box', 'score'] } })).toThrow(
-    /not the one of its model\.json: it lacks the output logits, probabilities, affinities and has box, score/,
+    /not the one of its model\.json: it lacks the output logits, affinities and has box, score/,
   );
   const predictor = createPredictorFrom(all);
   await expect(predictor.predict({ percent: 1, faces: 0 }, { abstain: 2 })).rejects.toThrow(
