@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { TrainConfig } from '../config/schema.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
 import { writePredictions } from '../evaluate/predictions.js';
@@ -7,6 +7,7 @@ import { evaluateExported, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
+import { formatTrust } from '../report/trustText.js';
 import { holdsRun } from '../run/runFolder.js';
 import { checkpointConfig, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
 import {
@@ -25,6 +26,8 @@ interface EvalOptions extends Verbosity {
   recipe?: string;
   predictions?: string;
   subset?: string;
+  bootstrap: number;
+  scores?: boolean;
 }
 
 export function addEval(command: Command): void {
@@ -35,21 +38,32 @@ export function addEval(command: Command): void {
     )
     .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json beside it')
     .option('--subset <path>', 'only the test pictures that this file names, a line each')
+    .option('--scores', 'print every figure, and every score of the answers side by side')
+    .addOption(
+      new Option('--bootstrap <n>', 'resamples of the pictures that give each figure a 95% interval; 0 for none')
+        .default(0)
+        .argParser(wholeNumber),
+    )
     .option('--config <path>', "settings in YAML; the run's own when --checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
-  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path));
+  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || path === 'data.ferplusTest');
   addOriginalOptions(command);
   command
     .addHelpText(
       'after',
       `
+metrics.json and --json hold every figure: those of the whole set, every score as a detector of errors, Brier's score in parts, and, where the
+data set has votes (FER+), the figures against them. Votes count as they are, those for answers that are no class left out.
+The test pictures of FER+ are its validation part; --ferplus-test test takes FER2013's private test set.
+
 A checkpoint of a run brings the run's settings. For another one they come from --recipe, then --config, then the options.
 
 Examples:
   uafer eval --checkpoint runs/rafdb
   uafer eval --checkpoint model.pth --clip-path ViT-B-16.pt --dataset rafdb --data-path /data/RAFDB/basic --predictions out.json
-  uafer eval --checkpoint runs/rafdb --subset occlusion.txt`,
+  uafer eval --checkpoint runs/rafdb --subset occlusion.txt
+  uafer eval --checkpoint runs/rafdb --scores --bootstrap 1000`,
     )
     .action((options: EvalOptions & OptionValues) => evalCommand(options));
 }
@@ -62,13 +76,24 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
     progress ??= createProgress({ label: 'evaluating', total, unit: 'batches', start: done, quiet: options.quiet ?? false });
     progress.update(done);
   };
-  const { checkpoint, subset } = options;
+  const { checkpoint, subset, scores = false } = options;
+  const bootstrap = options.bootstrap > 0 ? options.bootstrap : undefined;
   const evaluation = isExported(checkpoint) ? evaluateExported : evaluateCheckpoint;
-  const result = await evaluation(checkpoint, config, { subset, onBatch }).finally(() => progress?.stop());
+  const result = await evaluation(checkpoint, config, { subset, bootstrap, onBatch }).finally(() => progress?.stop());
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
-  if (options.json) printJson({ checkpoint, dataset: config.dataset, loss: result.loss, ...result.metrics });
-  else process.stdout.write(`${formatMetrics(result.metrics)}\n`);
+  const { metrics, trust, loss } = result;
+  if (options.json) return printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
+  const texts = [
+    formatMetrics(metrics, { detail: scores, intervals: trust.intervals }),
+    ...(scores ? [formatTrust(trust)] : []),
+  ];
+  process.stdout.write(`${texts.join('\n\n')}\n`);
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a whole number of at least 0.');
 }
 
 function configuration(options: EvalOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
@@ -82,13 +107,13 @@ function configuration(options: EvalOptions & OptionValues, onNote: (line: strin
 
 function writeResults(
   predictions: string,
-  { dataset, predictions: rows, metrics, loss }: CheckpointEvaluation,
+  { dataset, predictions: rows, metrics, trust, loss }: CheckpointEvaluation,
   note: (line: string) => void,
 ): void {
   const folder = dirname(resolve(predictions));
   writePredictions(predictions, dataset.classes, rows);
   // A run's own metrics.json tells of its training and stays.
   const file = holdsRun(folder) ? predictions.replace(/(\.json)?$/, '.metrics.json') : join(folder, 'metrics.json');
-  writeFileAtomically(file, `${JSON.stringify({ loss, ...metrics }, null, 2)}\n`);
+  writeFileAtomically(file, `${JSON.stringify({ loss, ...metrics, ...trust }, null, 2)}\n`);
   note(`Wrote ${predictions} and ${file}.`);
 }

@@ -31,6 +31,7 @@ export function ineffectiveSettings({ loss, model, data, task, dataset }: TrainC
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
   if (model.branch === 'global') add('only the global scores are used', 'model.topk');
   const { options = [] } = datasetRow(dataset);
+  if (!options.includes('ferplusTest')) add(`only FER+ has two test parts, and the data set is ${dataset}`, 'data.ferplusTest');
   if (!options.includes('votes')) add(`${dataset} has no votes`, 'data.votes');
   else if (task === 'uafer' && data.votes === 'distribution') {
     add('pictures without a majority are added, but the losses of UA-FER take the label alone', 'data.votes');

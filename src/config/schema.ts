@@ -77,6 +77,9 @@ const dataSchema = z.strictObject({
   votes: oneOf('majority', 'distribution')
     .default('majority')
     .describe('FER+: train on pictures with a majority label, or on all with the votes as a distribution'),
+  ferplusTest: oneOf('valid', 'test')
+    .default('valid')
+    .describe("FER+: the pictures to test on, FER2013's public test set (FER+'s validation) or its private one"),
   extraPath: z
     .string('a folder')
     .optional()

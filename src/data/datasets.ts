@@ -39,7 +39,7 @@ export interface DatasetRow {
   /** The metric that decides which weights are best: the one that papers report for it. */
   decisive: DecisiveMetric;
   /** Settings of `data` that only this data set and its like have. */
-  options?: readonly 'votes'[];
+  options?: readonly ('votes' | 'ferplusTest')[];
 }
 
 const AFFECTNET = {
@@ -83,7 +83,7 @@ addDataset({
   ...ORIGINAL,
   name: 'ferplus',
   classes: FERPLUS_CLASSES,
-  options: ['votes'],
+  options: ['votes', 'ferplusTest'],
   load: ({ ferplusTest, ...options }) => loadFerplus({ ...options, test: ferplusTest }),
 });
 addDataset({ ...ORIGINAL, name: 'folder', load: ({ dataPath, parts }) => loadFolder(dataPath, parts) });

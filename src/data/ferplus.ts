@@ -45,7 +45,8 @@ interface Row {
  * Reads FER+ (Barsoum et al. 2016) in its owners' layout: `fer2013new.csv` beside `FER2013Train`, `FER2013Valid` and
  * `FER2013Test`. Single votes are dropped as noise, and pictures whose most votes say `unknown` or "no face" are left out. What is
  * left gives `votes`, the share of each of the 8 expressions, and `label`, the expression with most votes. A *majority* label has
- * more than half of the votes that are left, those for `unknown` and "no face" included; test pictures always have one.
+ * more than half of the votes that are left, those for `unknown` and "no face" included; test pictures always have one. All ten counts
+ * as they stand in the file are `voteCounts`.
  *
  * @throws UaferError `DATA` naming file and line, or the pictures that are not there.
  */
@@ -116,9 +117,8 @@ function toSamples({ usage, name, votes }: Row, rule: VoteRule, root: string): S
   if (rule === 'majority' && most * 2 <= total) return [];
   const expressions = kept.slice(0, FERPLUS_CLASSES.length);
   const share = sum(expressions);
-  return [
-    { file: name, path: join(root, FERPLUS_FOLDERS[usage], name), label, votes: expressions.map((vote) => vote / share) },
-  ];
+  const path = join(root, FERPLUS_FOLDERS[usage], name);
+  return [{ file: name, path, label, votes: expressions.map((vote) => vote / share), voteCounts: votes }];
 }
 
 function reportMissing(samples: readonly Sample[], problems: Problems): void {

@@ -9,8 +9,13 @@ export interface Sample {
   path: string;
   /** 0-based index into `Dataset.classes`. */
   label: number;
-  /** Share of annotators for each class (sums to 1), where the data set has votes. */
+  /** Share of annotators for each class (sums to 1), where the data set has votes: what is trained on. */
   votes?: readonly number[];
+  /**
+   * The raw votes behind them, none left out: for each class, then for answers that are no class (FER+: "unknown", "no face"). What
+   * evaluation compares with.
+   */
+  voteCounts?: readonly number[];
 }
 
 export interface Dataset {

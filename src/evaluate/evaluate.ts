@@ -16,6 +16,10 @@ export interface Prediction {
   logits: number[];
   probabilities: number[];
   uncertainty: number;
+  /** Strength of the Dirichlet distribution with mean `probabilities`, where the answer is one. */
+  strength?: number;
+  /** Raw votes for the classes, then for answers that are no class, where the data set has votes. */
+  votes?: readonly number[];
 }
 
 export interface Evaluation {
@@ -39,7 +43,7 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
 
 /**
  * Predictions of `model` for every picture of `batches`, and the metrics over all of them together (never averaged over batches).
- * The predicted class is the largest *logit*: with relu evidence the probabilities of a picture may all be equal. Null when asked
+ * The predicted class is the first largest *logit*: with relu evidence the probabilities of a picture may all be equal. Null when asked
  * to stop.
  */
 export function evaluate(model: Model, batches: AsyncIterable<Batch>, options: EvaluateOptions): Promise<Evaluation | null> {
@@ -75,27 +79,30 @@ function predict(model: Model, batch: Batch, options: EvaluateOptions): BatchPre
   return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch))));
 }
 
-function rows(batch: Batch, { logits, probabilities, uncertainty }: BatchPrediction, samples: readonly Sample[]): Prediction[] {
-  const classes = logits.length / batch.labels.length;
+function rows(batch: Batch, prediction: BatchPrediction, samples: readonly Sample[]): Prediction[] {
+  const { uncertainty, strength } = prediction;
+  const classes = prediction.logits.length / batch.labels.length;
   return Array.from(batch.labels, (label, i) => {
     const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
-    const own = row(logits);
-    const { file } = samples[batch.indices[i] as number] as Sample;
+    const { file, voteCounts } = samples[batch.indices[i] as number] as Sample;
+    const logits = row(prediction.logits);
+    const probabilities = row(prediction.probabilities);
+    checkFinite([...logits, ...probabilities, uncertainty[i] as number], file);
     return {
       file,
       label: Number(label),
-      predicted: largest(own, file),
-      logits: own,
-      probabilities: row(probabilities),
+      predicted: logits.indexOf(Math.max(...logits)),
+      logits,
+      probabilities,
       uncertainty: uncertainty[i] as number,
+      ...(strength ? { strength: strength[i] as number } : {}),
+      ...(voteCounts ? { votes: voteCounts } : {}),
     };
   });
 }
 
-/** Position of the first largest logit. */
-function largest(logits: readonly number[], file: string): number {
-  const position = logits.indexOf(Math.max(...logits));
-  if (position >= 0) return position;
+function checkFinite(answer: readonly number[], file: string): void {
+  if (answer.every(Number.isFinite)) return;
   throw new UaferError('DIVERGED', `The model's logits for ${file} are not numbers: its weights are broken.`);
 }
 

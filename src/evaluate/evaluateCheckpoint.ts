@@ -1,14 +1,17 @@
 import type { TrainConfig } from '../config/schema.js';
 import { loadDataset } from '../data/datasets.js';
-import { createLoader } from '../data/loader.js';
+import { type BatchSource, createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
 import type { Dataset } from '../data/types.js';
+import { computeTrust, type Trust } from '../metrics/trust.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { readModel } from './readModel.js';
 
 export interface CheckpointEvaluation extends Evaluation {
   dataset: Dataset;
+  /** Every score of the answers side by side. */
+  trust: Trust;
   /** Why each picture that could not be read was left out. */
   unreadable: string[];
 }
@@ -16,9 +19,14 @@ export interface CheckpointEvaluation extends Evaluation {
 export interface EvaluateCheckpointOptions {
   /** A file that names the test pictures to evaluate, a line each; all of them when left out. */
   subset?: string | undefined;
+  /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
+  bootstrap?: number | undefined;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
 }
+
+/** The same for every evaluation, so that two models' resamples are of the same pictures. */
+const BOOTSTRAP_SEED = 42;
 
 /**
  * Evaluates a checkpoint on the test pictures of `config.dataset` (the training pictures need not be there): a run or its checkpoint
@@ -33,8 +41,7 @@ export async function evaluateCheckpoint(
   options: EvaluateCheckpointOptions = {},
 ): Promise<CheckpointEvaluation> {
   const config = prepareEngine(asked);
-  const whole = loadDataset({ name: config.dataset, dataPath: config.dataPath, parts: 'test' });
-  const dataset = options.subset === undefined ? whole : subset(whole, options.subset);
+  const dataset = loadTestPart(config, options);
   const { model, epoch } = readModel(checkpoint, config, dataset.classes);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
@@ -45,8 +52,32 @@ export async function evaluateCheckpoint(
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),
     });
-    return { ...(evaluation as Evaluation), dataset, unreadable: [...loader.unreadable.values()] };
+    return judge(evaluation as Evaluation, dataset, loader, options);
   } finally {
     await loader.close();
   }
+}
+
+/** The data set with the test pictures that are to be evaluated, and no others. */
+export function loadTestPart(
+  { dataset: name, dataPath, data }: TrainConfig,
+  { subset: names }: EvaluateCheckpointOptions,
+): Dataset {
+  const whole = loadDataset({ name, dataPath, parts: 'test', ferplusTest: data.ferplusTest });
+  return names === undefined ? whole : subset(whole, names);
+}
+
+/** An evaluation with what is known of its data set, and how far its answers can be trusted. */
+export function judge(
+  evaluation: Evaluation,
+  dataset: Dataset,
+  { unreadable }: BatchSource,
+  { bootstrap: resamples }: EvaluateCheckpointOptions,
+): CheckpointEvaluation {
+  const trust = computeTrust(
+    evaluation.predictions,
+    dataset.classes.length,
+    resamples === undefined ? {} : { bootstrap: { resamples, seed: BOOTSTRAP_SEED } },
+  );
+  return { ...evaluation, dataset, trust, unreadable: [...unreadable.values()] };
 }

@@ -2,13 +2,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
-import { loadDataset } from '../data/datasets.js';
 import { createLoader } from '../data/loader.js';
-import { subset } from '../data/subset.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluateAnswers } from '../evaluate/evaluate.js';
-import type { CheckpointEvaluation, EvaluateCheckpointOptions } from '../evaluate/evaluateCheckpoint.js';
+import {
+  type CheckpointEvaluation,
+  type EvaluateCheckpointOptions,
+  judge,
+  loadTestPart,
+} from '../evaluate/evaluateCheckpoint.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
 import type { ModelFile } from '../predict/modelFile.js';
@@ -34,8 +37,7 @@ export async function evaluateExported(
   options: EvaluateCheckpointOptions = {},
 ): Promise<CheckpointEvaluation> {
   const { model, network: file } = await readModelFolder(folder);
-  const whole = loadDataset({ name: config.dataset, dataPath: config.dataPath, parts: 'test' });
-  const dataset = relabelled(options.subset === undefined ? whole : subset(whole, options.subset), model, folder);
+  const dataset = relabelled(loadTestPart(config, options), model, folder);
   const { runtime } = await loadOnnxRuntime();
   const network = await loadNetwork(runtime, file, { name: file, threads: Math.max(1, config.threads) });
   const preprocessing: Preprocessing = { ...model.preprocessing, colour: 'rgb', ...BYTES };
@@ -46,7 +48,7 @@ export async function evaluateExported(
       loader.epoch(0),
       { samples: dataset.test, epoch: 0, onBatch: (done) => options.onBatch?.(done, loader.batches) },
     );
-    return { ...(evaluation as Evaluation), dataset, unreadable: [...loader.unreadable.values()] };
+    return judge(evaluation as Evaluation, dataset, loader, options);
   } finally {
     await loader.close();
     await network.close();
@@ -62,10 +64,15 @@ function relabelled(dataset: Dataset, { classes }: ModelFile, folder: string): D
       `${folder} knows the classes ${classes.join(', ')}, and ${dataset.name} has ${dataset.classes.join(', ')}: they must be the same.`,
     );
   }
-  const test = dataset.test.map(({ votes, ...sample }) => ({
+  const inOrder = (values: readonly number[]) => [
+    ...classes.map((name) => values[dataset.classes.indexOf(name)] as number),
+    ...values.slice(classes.length),
+  ];
+  const test = dataset.test.map(({ votes, voteCounts, ...sample }) => ({
     ...sample,
     label: places[sample.label] as number,
-    ...(votes && { votes: classes.map((name) => votes[dataset.classes.indexOf(name)] as number) }),
+    ...(votes && { votes: inOrder(votes) }),
+    ...(voteCounts && { voteCounts: inOrder(voteCounts) }),
   }));
   return { ...dataset, classes, test };
 }
@@ -74,17 +81,17 @@ async function predictBatch(network: Network, model: ModelFile, { images, shape 
   const [count, , side] = shape;
   const outputs = await network.run(toBytes(images, shape), [count, side, side, 3]);
   const classes = model.classes.length;
+  const evidential = model.answer.kind === 'evidence';
   const row = (name: string, i: number) => Array.from(outputs(name).data.subarray(i * classes, (i + 1) * classes));
-  const answers = Array.from({ length: count }, (_, i) =>
-    calibratedAnswer(
-      { logits: row('logits', i), evidence: model.answer.kind === 'evidence' ? row('evidence', i) : null },
-      model.calibration,
-    ),
-  );
+  const uncertainty = Float32Array.from({ length: count }, (_, i) => {
+    const raw = { logits: row('logits', i), evidence: evidential ? row('evidence', i) : null };
+    return calibratedAnswer(raw).uncertainty;
+  });
   return {
     logits: outputs('logits').data.slice(),
-    probabilities: Float32Array.from(answers.flatMap(({ probabilities }) => probabilities)),
-    uncertainty: Float32Array.from(answers, ({ uncertainty }) => uncertainty),
+    probabilities: outputs('probabilities').data.slice(),
+    uncertainty,
+    ...(evidential ? { evidence: outputs('evidence').data.slice() } : {}),
   };
 }
 

@@ -48,14 +48,14 @@ const SCORE_FIGURES = [
 ] as const satisfies readonly ScoreFigure[];
 
 /** Spearman's correlation of a score with the entropy of the votes; null without votes. */
-const VOTES = { name: 'votesSpearman', title: 'votes', better: 'higher' } as const;
+const VOTES = { name: 'votesSpearman', title: 'ρ votes', better: 'higher' } as const;
 
 /** The columns of the table of scores: name, short title and direction. */
 export const SCORE_COLUMNS = [...SCORE_FIGURES, VOTES] as const;
 export type ScoreFigureName = (typeof SCORE_COLUMNS)[number]['name'];
 
 /** The figures of each score; null for a score that the answers don't have. */
-export type ScoreTable<Value> = Record<ScoreName, Record<ScoreFigureName, Value> | null>;
+type ScoreTable<Value> = Record<ScoreName, Record<ScoreFigureName, Value> | null>;
 
 export interface Trust {
   brier: BrierDecomposition;

@@ -1,22 +1,38 @@
 /** Metrics as a person reads them. */
+import type { Interval } from '../metrics/bootstrap.js';
 import { METRICS, type MetricName, type Metrics } from '../metrics/metrics.js';
+import type { TrustIntervals } from '../metrics/trust.js';
 import { textTable } from '../textTable.js';
 
+interface TextOptions {
+  /** Figures that stand in files and reports alone otherwise. */
+  detail?: boolean;
+  intervals?: TrustIntervals | undefined;
+}
+
 /** Metrics as plain text for a terminal: the figures, a table of the classes, the confusion matrix. Ends without a line break. */
-export function formatMetrics(metrics: Metrics): string {
-  const figures = figureRows(metrics);
+export function formatMetrics(metrics: Metrics, options: TextOptions = {}): string {
+  const figures = figureRows(metrics, options);
   const width = Math.max(...figures.map(([name]) => name.length));
   const lines = figures.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
   return [lines, textTable(classRows(metrics)), textTable(confusionRows(metrics))].join('\n\n');
 }
 
 /** Name and value of each figure of the whole set. */
-export function figureRows(metrics: Metrics): [string, string][] {
+export function figureRows(metrics: Metrics, { detail = false, intervals }: TextOptions): [string, string][] {
   const absent = metrics.absentClasses.length > 0 ? ` (without ${metrics.absentClasses.join(', ')}: no pictures)` : '';
-  const figures = METRICS.map(({ name, title }): [string, string] => {
-    return [title, formatMetric(name, metrics) + (name === 'meanClassAccuracy' ? absent : '')];
+  const figures = METRICS.filter((row) => detail || !('detail' in row)).map((row): [string, string] => {
+    const { name, title } = row;
+    const ends = intervals ? `  ${range(intervals.metrics[name], formatter(row))}` : '';
+    return [title, formatMetric(name, metrics) + ends + (name === 'meanClassAccuracy' ? absent : '')];
   });
-  return [['pictures', String(metrics.samples)], ...figures];
+  const said = intervals ? `  (95% intervals of ${intervals.resamples} resamples)` : '';
+  return [['pictures', `${metrics.samples}${said}`], ...figures];
+}
+
+/** `80.87% to 83.49%`; `-` for an interval that is not known. */
+function range(interval: Interval | null, format: (value: number | null) => string): string {
+  return interval === null ? '-' : interval.map(format).join(' to ');
 }
 
 /** `accuracy 66.67%, mean class accuracy 75.00%`: what is said of a set in one line. */
@@ -26,8 +42,11 @@ export function headline(metrics: Metrics): string {
 }
 
 function formatMetric(name: MetricName, metrics: Metrics): string {
-  const row = METRICS.find((each) => each.name === name);
-  return row?.format === 'percent' ? percent(metrics[name]) : decimal(metrics[name]);
+  return formatter(METRICS.find((each) => each.name === name) as (typeof METRICS)[number])(metrics[name]);
+}
+
+function formatter({ format }: (typeof METRICS)[number]): (value: number | null | undefined) => string {
+  return format === 'percent' ? percent : decimal;
 }
 
 /** The table of the classes, its heading first. */
@@ -47,11 +66,11 @@ function confusionRows({ perClass, confusion }: Metrics): string[][] {
   return [['true \\ predicted', ...names], ...confusion.map((row, c) => [names[c] as string, ...row.map(String)])];
 }
 
-/** `0.1234` as `12.34%`; `-` for what is undefined. */
-export function percent(value: number | null): string {
-  return value === null ? '-' : `${(100 * value).toFixed(2)}%`;
+/** `0.1234` as `12.34%`; `-` for what is undefined, or was no figure yet when a run was evaluated. */
+export function percent(value: number | null | undefined): string {
+  return value == null ? '-' : `${(100 * value).toFixed(2)}%`;
 }
 
-function decimal(value: number | null): string {
-  return value === null ? '-' : value.toFixed(4);
+function decimal(value: number | null | undefined): string {
+  return value == null ? '-' : value.toFixed(4);
 }

@@ -37,7 +37,7 @@ async function testSection({ metrics: path }: RunFolder): Promise<string> {
   const { confusionChart } = await charts();
   const names = metrics.perClass.map(({ name }) => name);
   const confusion = confusionChart(names, metrics.confusion);
-  const tables = [table([['metric', 'value'], ...figureRows(metrics)]), table(classRows(metrics))];
+  const tables = [table([['metric', 'value'], ...figureRows(metrics, { detail: true })]), table(classRows(metrics))];
   return section(
     `Test set after epoch ${metrics.epoch + 1}`,
     `${bestLine(metrics.best)}<div class="beside">${tables.join('')}${confusion}</div>`,

@@ -105,7 +105,7 @@ function show(value: unknown): string {
 }
 
 /** Settings that are younger than the hash. */
-const YOUNGER_THAN_HASH = ['optimizer.clipGrad', 'data.colour'];
+const YOUNGER_THAN_HASH = ['optimizer.clipGrad', 'data.colour', 'data.ferplusTest'];
 
 /**
  * SHA-256 of the settings that decide a run's numbers, which checkpoints of uafer 0.1.0 kept instead of the settings. Settings that came

@@ -6,7 +6,8 @@ export function softmaxPrediction(logits: Tensor): BatchPrediction {
   const logProbabilities = ops.logSoftmax(ops.toDtype(logits, 'float32'), 1);
   const probabilities = ops.exp(logProbabilities);
   const entropy = ops.neg(ops.sum(ops.mul(probabilities, logProbabilities), 1)); // (B)
-  const classes = logits.shape[1] as number;
+  // Of one class the entropy is 0, whatever divides it.
+  const classes = Math.max(2, logits.shape[1] as number);
   return {
     logits: floats(logits),
     probabilities: floats(probabilities),

@@ -109,6 +109,70 @@ test('--subset evaluates the pictures that it names', async () => {
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('none.txt:1') });
 });
 
+test('--bootstrap gives every figure an interval, the same ones again, and --scores shows every score', async () => {
+  const once = await evaluate('--checkpoint', 'run', '--bootstrap', '40', '--scores', '--predictions', 'trust/out.json');
+  expect(once.stdout).toMatch(
+    /^pictures +4 {2}\(95% intervals of 40 resamples\)\naccuracy +\d+\.\d\d% +\d+\.\d\d% to \d+\.\d\d%/,
+  );
+  expect(once.stdout).toMatch(/\nfinds errors by +AUROC ↑ +AUPR ↑ +FPR95 ↓ .*\ntop probability +\S+/);
+  expect(once.stdout).toMatch(/\nOnly answers that are Dirichlet distributions have: vacuity, /);
+  expect(once.stdout).toMatch(/\nBrier score \d\.\d{4} = /);
+  const { intervals, scores, votes, brier, negativeLogLikelihood } = json('trust/metrics.json');
+  expect(intervals).toMatchObject({ resamples: 40, seed: 42, level: 0.95 });
+  expect(intervals.metrics.negativeLogLikelihood[0]).toBeLessThanOrEqual(negativeLogLikelihood);
+  expect(intervals.metrics.negativeLogLikelihood[1]).toBeGreaterThanOrEqual(negativeLogLikelihood);
+  expect(scores).toMatchObject({ topProbability: { aurc: expect.any(Number) }, vacuity: null });
+  expect(votes).toBeNull();
+  expect(brier.score).toBeCloseTo(json('trust/metrics.json').brierScore, 12);
+  const again = await evaluate('--checkpoint', 'run', '--bootstrap', '40', '--json', '--quiet');
+  expect(JSON.parse(again.stdout)).toMatchObject({ intervals, scores });
+  const plain = await evaluate('--checkpoint', 'run', '--quiet');
+  expect(plain.stdout).not.toMatch(/finds errors by|equal-mass| to /);
+  const wrong = await evaluate('--checkpoint', 'run', '--bootstrap', 'many');
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Expected a whole number of at least 0') });
+});
+
+test('FER+ is compared with its votes, and either of its test parts can be chosen', async () => {
+  const header = 'Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF';
+  const lines = [
+    'PublicTest,a.png,8,1,0,0,0,0,0,0,1,0',
+    'PublicTest,b.png,0,9,0,0,0,0,0,0,0,1',
+    'PublicTest,c.png,0,0,0,6,3,0,0,0,1,0',
+    'PrivateTest,d.png,0,0,0,0,10,0,0,0,0,0',
+  ];
+  for (const part of ['FER2013Valid', 'FER2013Test'])
+    cpSync(join(folder, 'faces/happy'), join(folder, 'fer', part), { recursive: true });
+  for (const name of 'abc') copyFileSync(join(folder, 'faces/sad/0.png'), join(folder, `fer/FER2013Valid/${name}.png`));
+  copyFileSync(join(folder, 'faces/sad/0.png'), join(folder, 'fer/FER2013Test/d.png'));
+  writeFileSync(join(folder, 'fer/fer2013new.csv'), `${[header, ...lines].join('\n')}\n`);
+  copyFileSync(join(folder, 'run/checkpoints/best/model.safetensors'), join(folder, 'clip.safetensors'));
+  const data = ['--dataset', 'ferplus', '--data-path', 'fer', '--topk', '4', '--workers', '0', '--threads', '1'];
+  const model = ['--checkpoint', 'clip.safetensors', '--clip-path', 'clip.safetensors'];
+  const valid = await evaluate(...model, ...data, '--scores', '--predictions', 'fer/out.json');
+  expect(valid.stderr).not.toMatch(/uafer:/);
+  expect(valid.stdout).toContain('3 pictures with votes (single votes kept, answers that are no class dropped)');
+  expect(valid.stdout).toMatch(/\nvacuity +\S+/);
+  const { rows } = json('fer/out.json');
+  expect(rows.map(({ file, votes }: { file: string; votes: number[] }) => [file, votes])).toEqual([
+    ['a.png', [8, 1, 0, 0, 0, 0, 0, 0, 1, 0]],
+    ['b.png', [0, 9, 0, 0, 0, 0, 0, 0, 0, 1]],
+    ['c.png', [0, 0, 0, 6, 3, 0, 0, 0, 1, 0]],
+  ]);
+  // The strength of the Dirichlet says the vacuity.
+  for (const { strength, uncertainty } of rows) expect(8 / strength).toBeCloseTo(uncertainty, 6);
+  expect(json('fer/metrics.json').votes).toMatchObject({
+    samples: 3,
+    counting: { singles: 'keep', others: 'drop' },
+    divergence: expect.any(Number),
+    dirichletLogLikelihood: expect.any(Number),
+  });
+  const privately = await evaluate(...model, ...data, '--ferplus-test', 'test', '--predictions', 'fer/private.json', '--quiet');
+  expect(privately.code).toBe(0);
+  expect(json('fer/private.json').rows.map(({ file }: { file: string }) => file)).toEqual(['d.png']);
+  const wrong = await evaluate(...model, ...data, '--ferplus-test', 'both');
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--ferplus-test: expected one of valid, test') });
+});
+
 test('what is no checkpoint is named', async () => {
   expect(await evaluate()).toMatchObject({ code: 2, stderr: expect.stringContaining("'--checkpoint <path>' not specified") });
   const given = ['--data-path', 'faces', '--recipe', 'tiny.yaml'];

@@ -157,6 +157,10 @@ test('what changes nothing beside other settings is told, where it was made, and
     '--topk has no effect here: only the global scores are used.',
   ]);
   expect(notes({ 'data.votes': 'distribution', dataset: 'ferplus' })[0]).toMatch(/^--votes has no effect here: .*label alone/);
+  expect(notes({ 'data.ferplusTest': 'test', dataset: 'ferplus' })).toEqual([]);
+  expect(notes({ 'data.ferplusTest': 'test' })).toEqual([
+    '--ferplus-test has no effect here: only FER+ has two test parts, and the data set is rafdb.',
+  ]);
   const file = yaml('loss:\n  lossFunction: ce\n  annealing: exp\n');
   expect(notes({}, file)).toEqual([
     `${file}:3: loss.annealing has no effect here: only the evidential loss has it, and the loss is ce.`,

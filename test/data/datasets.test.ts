@@ -193,6 +193,12 @@ describe('FER+', () => {
     expect(load(csv, { ferplusTest: 'test' }).test.map(({ file, label }) => [file, label])).toEqual([['private.png', 4]]);
   });
 
+  it('keeps the raw votes, single ones and those for "unknown" and "no face" too', () => {
+    const { test, train } = load(csv, { votes: 'distribution' });
+    expect(test[0]?.voteCounts).toEqual([0, 0, 0, 0, 0, 0, 1, 9, 0, 0]);
+    expect(train[2]?.voteCounts).toEqual([5, 0, 0, 0, 0, 0, 0, 0, 5, 0]);
+  });
+
   it('reads a picture once that stands twice with the same votes', () => {
     expect(load([...csv, csv[1] as string]).train).toHaveLength(1);
   });

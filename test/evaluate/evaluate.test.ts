@@ -57,6 +57,28 @@ test('gives a row a picture, with the class of the largest logit even where prob
   ]);
 });
 
+test('keeps the strength of evidential answers and the raw votes, which the scores of trust need', async () => {
+  const voted = samples.map((sample, i) => (i === 0 ? { ...sample, voteCounts: [7, 2, 1] } : sample));
+  const evidential: Task = {
+    ...task,
+    predict: (batch) => ({ ...task.predict(batch), strength: Float32Array.from(batch.indices, (i) => 2 + i) }),
+  };
+  const evaluation = await evaluate(evidential, batches([0, 2]), { ...options, samples: voted });
+  expect(evaluation?.predictions.map(({ strength, votes }) => ({ strength, votes }))).toEqual([
+    { strength: 2, votes: [7, 2, 1] },
+    { strength: 4, votes: undefined },
+  ]);
+  const plain = await evaluate(task, batches([0]), options);
+  expect(Object.keys(plain?.predictions[0] ?? {})).toEqual([
+    'file',
+    'label',
+    'predicted',
+    'logits',
+    'probabilities',
+    'uncertainty',
+  ]);
+});
+
 test('takes the metrics over the whole set, whatever the batches', async () => {
   const one = await evaluate(task, batches([0, 1, 2, 4]), options);
   const four = await evaluate(task, batches([0], [1], [2], [4]), options);
@@ -82,14 +104,17 @@ test('stops between batches without a result, and tells how many are done', asyn
   expect(done).toEqual([1, 2]);
 });
 
-test('refuses logits that are not numbers, naming the picture', async () => {
-  const broken: Task = {
-    ...task,
-    predict: () => ({
-      logits: Float32Array.of(Number.NaN, 1),
-      probabilities: Float32Array.of(0.5, 0.5),
-      uncertainty: Float32Array.of(1),
-    }),
+test.each([
+  ['logits', { logits: Float32Array.of(Number.NaN, 1) }],
+  ['logits without end', { logits: Float32Array.of(Number.POSITIVE_INFINITY, 1) }],
+  ['probabilities', { probabilities: Float32Array.of(Number.NaN, 1) }],
+  ['an uncertainty', { uncertainty: Float32Array.of(Number.NaN) }],
+])('refuses %s that are not numbers, naming the picture', async (_, wrong) => {
+  const answer = {
+    logits: Float32Array.of(2, 1),
+    probabilities: Float32Array.of(0.5, 0.5),
+    uncertainty: Float32Array.of(1),
   };
+  const broken: Task = { ...task, predict: () => ({ ...answer, ...wrong }) };
   await expect(evaluate(broken, batches([2]), options)).rejects.toThrow(/face2\.png are not numbers/);
 });

@@ -41,6 +41,8 @@ it('the table for the terminal says what there is, and which classes have no pic
 accuracy                         66.67%
 mean class accuracy              75.00% (without contempt: no pictures)
 macro F1                         66.67%
+negative log-likelihood          1.0337
+Brier score                      0.6467
 expected calibration error       0.2333
 AUROC of uncertainty for errors  0.5000
 area under risk-coverage curve   0.3333

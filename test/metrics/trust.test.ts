@@ -120,7 +120,8 @@ describe('intervals', () => {
     }
     for (const { name } of SCORES) {
       for (const column of SCORE_COLUMNS) {
-        const [low, high] = intervals.scores[name]?.[column.name] as [number, number];
+        const { [column.name]: found } = intervals.scores[name] ?? {};
+        const [low, high] = found as [number, number];
         expect(high).toBeGreaterThanOrEqual(low);
       }
     }

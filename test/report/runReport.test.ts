@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { computeMetrics } from '#uafer/metrics/metrics.js';
+import { computeMetrics, METRICS } from '#uafer/metrics/metrics.js';
 import { writeReport } from '#uafer/report/runReport.js';
 
 const classes = ['happy', 'sad', '<i>'];
@@ -69,6 +69,18 @@ it('shows the curves, the figures, every class, the confusion matrix and the con
   // Self-contained, and not a point for each of thousands of steps.
   expect(html).not.toMatch(/<script|<link|src=|@import|url\(/);
   expect(html.length).toBeLessThan(200_000);
+});
+
+it('shows every figure, and a dash for one that an earlier version did not know', async () => {
+  write('config.yaml', '');
+  const { negativeLogLikelihood, coverageAt5Risk, ...before } = metrics;
+  write('metrics.json', JSON.stringify({ epoch: 0, ...before, best: null }));
+  const { document } = await report();
+  const rows = [...(document.querySelector('table')?.querySelectorAll('tbody tr') ?? [])].map((row) => row.textContent);
+  expect(rows).toHaveLength(METRICS.length + 1);
+  expect(rows).toContain('negative log-likelihood-');
+  expect(rows).toContain('coverage at 5% risk-');
+  expect(rows).toContain(`Brier score${metrics.brierScore.toFixed(4)}`);
 });
 
 it('says what a young run does not have yet', async () => {

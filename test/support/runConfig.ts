@@ -56,6 +56,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       shuffle: true,
       sampler: 'default',
       votes: 'majority',
+      ferplusTest: 'valid',
       colour: 'auto',
       centerCrop: false,
       allowUnreadable: false,
