@@ -40,9 +40,12 @@ export function voteShares(counts: readonly number[]): number[] | null {
   return total === 0 ? null : counts.map((count) => count / total);
 }
 
-/** Entropy of the votes' distribution over K answers, divided by ln K, in [0, 1]: 0 where all agree; null where no vote counts. */
+/**
+ * Entropy of the votes' distribution over K answers, divided by ln K, in [0, 1]: 0 where all agree; null where no vote counts. The same to
+ * the last bit whichever answers they were, for equal entropies are to be ties.
+ */
 export function votesEntropy(counts: readonly number[]): number | null {
-  const shares = voteShares(counts);
+  const shares = voteShares(counts.toSorted((a, b) => a - b));
   return shares && entropy(shares);
 }
 

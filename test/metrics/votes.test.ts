@@ -29,6 +29,17 @@ describe('how votes are counted', () => {
     expect(() => countVotes(wrong, 3, RAW_VOTES)).toThrow(/do not match: expected a whole number for each of the 3 classes/);
   });
 
+  it('as many for other answers are as much disagreement, to the last bit, so that they are ties', () => {
+    const votes = fc.array(fc.nat(10), { minLength: 3, maxLength: 8 });
+    fc.assert(
+      fc.property(votes, (counts) => {
+        expect(votesEntropy(counts.toReversed())).toBe(votesEntropy(counts));
+        expect(votesEntropy([...counts.slice(1), ...counts.slice(0, 1)])).toBe(votesEntropy(counts));
+        expect(votesEntropy(counts.map((count) => 2 * count))).toBe(votesEntropy(counts));
+      }),
+    );
+  });
+
   it('where none counts, there is no distribution', () => {
     expect(voteShares([0, 0])).toBeNull();
     expect(votesEntropy([0, 0])).toBeNull();
