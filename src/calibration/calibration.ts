@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { UaferError } from '../errors.js';
 import type { DecisionRule } from '../metrics/decision.js';
 import { applyEvidenceScale, applyTemperature, logProbabilities } from '../metrics/scaling.js';
-import { dirichletEntropy, entropy } from '../metrics/scores.js';
+import { dirichletEntropy, dirichletMean, entropy } from '../metrics/scores.js';
 import { evidenceOfLogits } from './logitEvidence.js';
 
 const positive = z.number().positive();
@@ -73,7 +73,7 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration): Cal
     );
   const alpha = dirichletOf(raw, calibration?.evidence ?? null);
   const temperature = calibration?.temperature ?? 1;
-  const probabilities = applyTemperature(alpha ? logProbabilities(shares(alpha)) : logits, temperature);
+  const probabilities = applyTemperature(alpha ? logProbabilities(dirichletMean(alpha)) : logits, temperature);
   if (!alpha) {
     const uncertainty = entropy(probabilities);
     return { logits, probabilities, alpha, uncertainty, ambiguity: uncertainty };
@@ -95,12 +95,6 @@ function dirichletOf({ logits, evidence }: RawAnswer, calibration: Calibration['
     return calibration?.kind === 'scaled' ? applyEvidenceScale(alpha, calibration.scale) : alpha;
   }
   return calibration?.kind === 'logits' ? evidenceOfLogits(logits, calibration) : null;
-}
-
-/** The Dirichlet's mean, (C). */
-function shares(alpha: readonly number[]): number[] {
-  const strength = alpha.reduce((sum, a) => sum + a, 0);
-  return alpha.map((a) => a / strength);
 }
 
 /** The thresholds of a calibration, as what decides takes them. */

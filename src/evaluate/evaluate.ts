@@ -1,3 +1,4 @@
+import { type Calibration, calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import type { Batch, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
@@ -16,8 +17,8 @@ export interface Prediction {
   logits: number[];
   probabilities: number[];
   uncertainty: number;
-  /** Strength of the Dirichlet distribution with mean `probabilities`, where the answer is one. */
-  strength?: number;
+  /** (C) parameters of the Dirichlet distribution over what people say, where the answer is one. */
+  alpha?: number[];
   /** Raw votes for the classes, then for answers that are no class, where the data set has votes. */
   votes?: readonly number[];
 }
@@ -33,6 +34,8 @@ export interface Evaluation {
 export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device'> {
   /** The list that the batches' indices point into. */
   samples: readonly Sample[];
+  /** What was fitted to the model's answers; left out, they are taken as they are. */
+  calibration?: Calibration | undefined;
   /** Of the weights, from 0: the evaluation loss may be annealed. */
   epoch: number;
   /** Told after each batch how many are done. */
@@ -67,7 +70,7 @@ export async function evaluateAnswers(
   for await (const batch of batches) {
     if (options.shouldStop?.()) return null;
     const prediction = await model.predict(batch);
-    predictions.push(...rows(batch, prediction, options.samples));
+    predictions.push(...rows(batch, prediction, options));
     if (model.evaluationLoss) losses.push(model.evaluationLoss(prediction, batch.labels, options.epoch));
     options.onBatch?.(++done);
   }
@@ -79,26 +82,41 @@ function predict(model: Model, batch: Batch, options: EvaluateOptions): BatchPre
   return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch))));
 }
 
-function rows(batch: Batch, prediction: BatchPrediction, samples: readonly Sample[]): Prediction[] {
-  const { uncertainty, strength } = prediction;
-  const classes = prediction.logits.length / batch.labels.length;
+function rows(
+  batch: Batch,
+  prediction: BatchPrediction,
+  { samples, calibration }: Pick<EvaluateOptions, 'samples' | 'calibration'>,
+): Prediction[] {
   return Array.from(batch.labels, (label, i) => {
-    const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
     const { file, voteCounts } = samples[batch.indices[i] as number] as Sample;
-    const logits = row(prediction.logits);
-    const probabilities = row(prediction.probabilities);
-    checkFinite([...logits, ...probabilities, uncertainty[i] as number], file);
+    const own = answerAt(prediction, i, batch.labels.length);
+    checkFinite([...own.logits, ...own.probabilities, own.uncertainty], file);
+    const { probabilities, uncertainty, alpha } = calibration ? calibratedAnswer(own, calibration) : own;
     return {
       file,
       label: Number(label),
-      predicted: logits.indexOf(Math.max(...logits)),
-      logits,
+      predicted: own.logits.indexOf(Math.max(...own.logits)),
+      logits: own.logits,
       probabilities,
-      uncertainty: uncertainty[i] as number,
-      ...(strength ? { strength: strength[i] as number } : {}),
+      uncertainty,
+      ...(alpha ? { alpha } : {}),
       ...(voteCounts ? { votes: voteCounts } : {}),
     };
   });
+}
+
+/** One picture's answer as the network gives it. */
+function answerAt({ logits, probabilities, uncertainty, evidence }: BatchPrediction, i: number, pictures: number) {
+  const classes = logits.length / pictures;
+  const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
+  const own = evidence ? row(evidence) : null;
+  return {
+    logits: row(logits),
+    probabilities: row(probabilities),
+    uncertainty: uncertainty[i] as number,
+    evidence: own,
+    alpha: own?.map((value) => value + 1),
+  };
 }
 
 function checkFinite(answer: readonly number[], file: string): void {

@@ -12,10 +12,10 @@ export interface Answer {
   /** (C); sum to 1. */
   probabilities: readonly number[];
   /**
-   * The strength S of the Dirichlet distribution with mean `probabilities`, whose parameters are a = S p; left out where the answer is
-   * no Dirichlet.
+   * (C) parameters of the Dirichlet distribution over what people say; left out where the answer is none. Its mean is `probabilities`, but
+   * where those were calibrated: then they are of the right class, and the mean is of the votes.
    */
-  strength?: number | undefined;
+  alpha?: readonly number[] | undefined;
 }
 
 interface ScoreRow {
@@ -77,23 +77,23 @@ export const SCORES = [
     title: 'vacuity',
     formula: 'C / S',
     needs: 'dirichlet',
-    of: ({ probabilities, strength }: Answer) => (strength === undefined ? null : probabilities.length / strength),
+    of: ({ alpha }: Answer) => (alpha ? alpha.length / sum(alpha) : null),
   },
   {
     /** Would people disagree? The part of the entropy that more evidence of the same kind leaves (Malinin and Gales 2018). */
     name: 'expectedEntropy',
     title: 'ambiguity (expected entropy)',
-    formula: 'E[-sum q ln q] / ln C, q ~ Dirichlet(S p)',
+    formula: 'E[-sum q ln q] / ln C, q ~ Dirichlet(a)',
     needs: 'dirichlet',
-    of: (answer: Answer) => expectedEntropy(answer),
+    of: ({ alpha }: Answer) => (alpha ? dirichletEntropy(alpha) : null),
   },
   {
     /** Does the model not know? The part of the entropy that evidence would take away. */
     name: 'mutualInformation',
     title: 'ignorance (mutual information)',
-    formula: 'entropy - expected entropy',
+    formula: 'entropy of the mean a / S - expected entropy',
     needs: 'dirichlet',
-    of: (answer: Answer) => mutualInformation(answer),
+    of: ({ alpha }: Answer) => (alpha ? mutualInformation(alpha) : null),
   },
 ] as const satisfies readonly ScoreRow[];
 
@@ -102,29 +102,32 @@ export type ScoreName = (typeof SCORES)[number]['name'];
 /**
  * The value of each score for each answer, by its name; a score that the answers don't have is left out.
  *
- * @throws UaferError `DATA` when logits, probabilities or a strength are not finite numbers, or some answers are Dirichlets and some are not
+ * @throws UaferError `DATA` when logits, probabilities or parameters are not finite numbers, or some answers are Dirichlets and some are not
  */
 export function scoreColumns(answers: readonly Answer[]): Map<ScoreName, Float64Array> {
   checkAnswers(answers);
-  const evidential = answers.every(({ strength }) => strength !== undefined);
+  const evidential = answers.every(({ alpha }) => alpha !== undefined);
   const rows = SCORES.filter(({ needs }) => needs !== 'dirichlet' || evidential);
   return new Map(rows.map(({ name, of }) => [name, Float64Array.from(answers, (answer) => of(answer) as number)]));
 }
 
 function checkAnswers(answers: readonly Answer[]): void {
-  const evidential = answers[0]?.strength !== undefined;
-  for (const [i, { logits, probabilities, strength }] of answers.entries()) {
+  const evidential = answers[0]?.alpha !== undefined;
+  for (const [i, { logits, probabilities, alpha }] of answers.entries()) {
     if (![...logits, ...probabilities].every(Number.isFinite)) {
       throw new UaferError(
         'DATA',
         `Answer ${i} (from 0) has logits [${logits.join(', ')}], of probabilities [${probabilities.join(', ')}]: expected numbers.`,
       );
     }
-    if ((strength !== undefined) !== evidential) {
+    if ((alpha !== undefined) !== evidential) {
       throw new UaferError('DATA', 'Some answers are Dirichlet distributions and some are not: expected those of one model.');
     }
-    if (strength !== undefined && !(strength > 0 && strength < Number.POSITIVE_INFINITY)) {
-      throw new UaferError('DATA', `Answer ${i} (from 0) has the strength ${strength}: expected a number above 0.`);
+    if (alpha && !alpha.every((a) => a > 0 && a < Number.POSITIVE_INFINITY)) {
+      throw new UaferError(
+        'DATA',
+        `Answer ${i} (from 0) has the Dirichlet parameters [${alpha.join(', ')}]: expected numbers above 0.`,
+      );
     }
   }
 }
@@ -160,14 +163,15 @@ export function dirichletEntropy(alpha: readonly number[]): number {
   return sum(alpha.map((a) => (a / strength) * (whole - digamma(a + 1)))) / logCount(alpha);
 }
 
-function expectedEntropy({ probabilities, strength }: Answer): number | null {
-  return strength === undefined ? null : dirichletEntropy(probabilities.map((p) => strength * p));
+/** The mean of a Dirichlet distribution with parameters `alpha`, a / S. */
+export function dirichletMean(alpha: readonly number[]): number[] {
+  const strength = sum(alpha);
+  return alpha.map((a) => a / strength);
 }
 
 /** In [0, 1]; rounding alone could take it below 0, where a Dirichlet is very strong. */
-function mutualInformation(answer: Answer): number | null {
-  const expected = expectedEntropy(answer);
-  return expected === null ? null : Math.max(0, entropy(answer.probabilities) - expected);
+function mutualInformation(alpha: readonly number[]): number {
+  return Math.max(0, entropy(dirichletMean(alpha)) - dirichletEntropy(alpha));
 }
 
 function sum(values: readonly number[]): number {

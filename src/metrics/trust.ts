@@ -165,7 +165,7 @@ function voteColumns(answers: readonly JudgedAnswer[], classes: number, counting
   const voted = Int32Array.from(answers.keys()).filter((i) => has[i]);
   if (voted.length === 0) return null;
   const column = (of: (i: number) => number | null) => Float64Array.from(has, (is, i) => (is ? (of(i) as number) : 0));
-  const evidential = answers[0]?.strength !== undefined;
+  const evidential = answers[0]?.alpha !== undefined;
   const rows = VOTE_FIGURES.filter(({ needs }) => needs !== 'dirichlet' || evidential);
   return {
     voted,

@@ -1,7 +1,7 @@
 /** What a model says beside what people voted. */
 import { UaferError } from '../errors.js';
 import { logProbability, SMALLEST_PROBABILITY } from './calibration.js';
-import { type Answer, entropy } from './scores.js';
+import { type Answer, dirichletMean, entropy } from './scores.js';
 import { logRising } from './specialFunctions.js';
 
 /** Which votes count. */
@@ -65,38 +65,37 @@ export const VOTE_FIGURES = [
     needs: 'probabilities',
     title: 'KL divergence from the votes',
     better: 'lower',
-    of: (answer: Answer, counts: readonly number[]) => divergence(counts, answer.probabilities),
+    of: (answer: Answer, counts: readonly number[]) => divergence(counts, expected(answer)),
   },
   {
     name: 'totalVariation',
     needs: 'probabilities',
     title: 'total variation from the votes',
     better: 'lower',
-    of: (answer: Answer, counts: readonly number[]) => totalVariation(counts, answer.probabilities),
+    of: (answer: Answer, counts: readonly number[]) => totalVariation(counts, expected(answer)),
   },
   {
     name: 'logLikelihood',
     needs: 'probabilities',
     title: 'log-likelihood of the votes, multinomial',
     better: 'higher',
-    of: (answer: Answer, counts: readonly number[]) => multinomialLogLikelihood(counts, answer.probabilities),
+    of: (answer: Answer, counts: readonly number[]) => multinomialLogLikelihood(counts, expected(answer)),
   },
   {
     name: 'dirichletLogLikelihood',
     needs: 'dirichlet',
     title: 'log-likelihood of the votes, Dirichlet-multinomial',
     better: 'higher',
-    of: ({ probabilities, strength }: Answer, counts: readonly number[]) =>
-      strength === undefined
-        ? null
-        : dirichletMultinomialLogLikelihood(
-            counts,
-            probabilities.map((p) => p * strength),
-          ),
+    of: ({ alpha }: Answer, counts: readonly number[]) => (alpha ? dirichletMultinomialLogLikelihood(counts, alpha) : null),
   },
 ] as const satisfies readonly VoteFigure[];
 
 export type VoteFigureName = (typeof VOTE_FIGURES)[number]['name'];
+
+/** (C) what an answer says that people say. */
+function expected({ alpha, probabilities }: Answer): readonly number[] {
+  return alpha ? dirichletMean(alpha) : probabilities;
+}
 
 /** KL(votes || p) = sum_k q_k ln(q_k / p_k), in nats, at least 0. A probability of 0 counts as 2^-149. */
 function divergence(counts: readonly number[], probabilities: readonly number[]): number {

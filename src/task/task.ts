@@ -37,8 +37,8 @@ export interface BatchPrediction {
   probabilities: Float32Array;
   /** (B). */
   uncertainty: Float32Array;
-  /** (B) strength S of the Dirichlet distribution with mean `probabilities`, where an answer is one. */
-  strength?: Float32Array;
+  /** (B, C) of the Dirichlet distribution with a = evidence + 1 and mean `probabilities`, where an answer is one. */
+  evidence?: Float32Array;
 }
 
 /** A network that answers: what evaluation needs, without anything of training. */

@@ -158,8 +158,9 @@ test('FER+ is compared with its votes, and either of its test parts can be chose
     ['b.png', [0, 9, 0, 0, 0, 0, 0, 0, 0, 1]],
     ['c.png', [0, 0, 0, 6, 3, 0, 0, 0, 1, 0]],
   ]);
-  // The strength of the Dirichlet says the vacuity.
-  for (const { strength, uncertainty } of rows) expect(8 / strength).toBeCloseTo(uncertainty, 6);
+  // The Dirichlet's parameters say the vacuity.
+  for (const { alpha, uncertainty } of rows)
+    expect(8 / alpha.reduce((sum: number, a: number) => sum + a, 0)).toBeCloseTo(uncertainty, 6);
   expect(json('fer/metrics.json').votes).toMatchObject({
     samples: 3,
     counting: { singles: 'keep', others: 'drop' },

@@ -57,16 +57,16 @@ test('gives a row a picture, with the class of the largest logit even where prob
   ]);
 });
 
-test('keeps the strength of evidential answers and the raw votes, which the scores of trust need', async () => {
+test('keeps the parameters of evidential answers and the raw votes, which the scores of trust need', async () => {
   const voted = samples.map((sample, i) => (i === 0 ? { ...sample, voteCounts: [7, 2, 1] } : sample));
   const evidential: Task = {
     ...task,
-    predict: (batch) => ({ ...task.predict(batch), strength: Float32Array.from(batch.indices, (i) => 2 + i) }),
+    predict: (batch) => ({ ...task.predict(batch), evidence: Float32Array.from([...batch.indices].flatMap((i) => [i, 0.5])) }),
   };
   const evaluation = await evaluate(evidential, batches([0, 2]), { ...options, samples: voted });
-  expect(evaluation?.predictions.map(({ strength, votes }) => ({ strength, votes }))).toEqual([
-    { strength: 2, votes: [7, 2, 1] },
-    { strength: 4, votes: undefined },
+  expect(evaluation?.predictions.map(({ alpha, votes }) => ({ alpha, votes }))).toEqual([
+    { alpha: [1, 1.5], votes: [7, 2, 1] },
+    { alpha: [3, 1.5], votes: undefined },
   ]);
   const plain = await evaluate(task, batches([0]), options);
   expect(Object.keys(plain?.predictions[0] ?? {})).toEqual([

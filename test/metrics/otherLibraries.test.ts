@@ -50,6 +50,7 @@ const answers = calibratedForecasts({ samples: SAMPLES, classes: CLASSES, seed: 
     logits,
     probabilities,
     strength,
+    alpha: probabilities.map((p) => strength * p),
     votes,
     uncertainty,
   };
@@ -59,7 +60,7 @@ const alphas = answers.map(({ probabilities, strength }) => probabilities.map((p
 const strong = answers.map((answer, i) => {
   const alpha = alphas[i] as number[];
   const strength = alpha.reduce((sum, a) => sum + a, 0);
-  return { ...answer, strength, probabilities: alpha.map((a) => a / strength) };
+  return { ...answer, strength, alpha, probabilities: alpha.map((a) => a / strength) };
 });
 const errors = answers.map(({ label, predicted }) => label !== predicted);
 const tied = answers.map(({ uncertainty }) => Math.round(8 * (uncertainty + 0.5 * random.next())));
@@ -113,10 +114,7 @@ describe.skipIf(missing !== null)(`the same numbers${missing ? `: ${missing}` : 
 
   it('expected entropy, of Betas as the integral that it is (SciPy)', () => {
     const row = SCORES.find(({ name }) => name === 'expectedEntropy');
-    const of = (alpha: readonly number[]) => {
-      const strength = alpha.reduce((sum, a) => sum + a, 0);
-      return row?.of({ logits: [], probabilities: alpha.map((a) => a / strength), strength }) as number;
-    };
+    const of = (alpha: readonly number[]) => row?.of({ logits: [], probabilities: [], alpha }) as number;
     expectClose(betas.map(of), theirs.betaEntropies, close);
   });
 
@@ -205,7 +203,9 @@ describe.skipIf(missing !== null)(`the same numbers${missing ? `: ${missing}` : 
   });
 
   it("scales of evidence and strength (SciPy's likelihoods and line search)", () => {
-    const evidence = fitEvidenceScale(answers.map(({ label }, i) => ({ label, alpha: alphas[i] as number[] })));
+    const voteOf = (label: number) => Array.from({ length: CLASSES }, (_, c) => (c === label ? 1 : 0));
+    const labelled = answers.map(({ label }, i) => ({ votes: voteOf(label), alpha: alphas[i] as number[] }));
+    const evidence = fitEvidenceScale(labelled);
     const strength = fitStrengthScale(answers.map(({ votes }, i) => ({ votes, alpha: alphas[i] as number[] })));
     expectClose([evidence, strength], [theirs.scaling.evidence, theirs.scaling.strength], close);
   });

@@ -5,7 +5,7 @@ import { softmaxOf } from '../support/forecasts.js';
 const answer = (logits: number[], strength?: number) => ({
   logits,
   probabilities: softmaxOf(logits),
-  ...(strength === undefined ? {} : { strength }),
+  ...(strength === undefined ? {} : { alpha: softmaxOf(logits).map((p) => strength * p) }),
 });
 
 it('every score is tried on telling outliers from ordinary pictures', () => {

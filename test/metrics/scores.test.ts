@@ -8,7 +8,7 @@ const score = (name: ScoreName, answer: Answer) => SCORES.find((row) => row.name
 const answer = (probabilities: number[], strength?: number): Answer => ({
   probabilities,
   logits: probabilities.map((p) => Math.log(p)),
-  ...(strength === undefined ? {} : { strength }),
+  ...(strength === undefined ? {} : { alpha: probabilities.map((p) => strength * p) }),
 });
 
 const UNIFORM = answer([0.25, 0.25, 0.25, 0.25], 4);
@@ -19,7 +19,7 @@ const STRENGTH = fc.double({ min: -1, max: 6, noNaN: true }).map((exponent) => 1
 
 describe('a score', () => {
   it('of two probabilities is that worked out by hand', () => {
-    const sure = { probabilities: [0.75, 0.25], logits: [Math.log(3), 0], strength: 8 };
+    const sure = { probabilities: [0.75, 0.25], logits: [Math.log(3), 0], alpha: [6, 2] };
     expect(score('topProbability', sure)).toBe(0.25);
     expect(score('margin', sure)).toBe(0.5);
     expect(score('entropy', sure)).toBeCloseTo(-(0.75 * Math.log2(0.75) + 0.25 * Math.log2(0.25)), 12);
@@ -101,8 +101,12 @@ it('ambiguity is the mean entropy of distributions that the Dirichlet draws', ()
 });
 
 it('every score says more of a uniform answer than of a sure one of as much evidence', () => {
-  const sure = { logits: [9, 0, 0, 0], probabilities: softmaxOf([9, 0, 0, 0]), strength: 40 };
-  const unsure = { logits: [1, 1, 1, 1], probabilities: softmaxOf([1, 1, 1, 1]), strength: 4 };
+  const sure = {
+    logits: [9, 0, 0, 0],
+    probabilities: softmaxOf([9, 0, 0, 0]),
+    alpha: softmaxOf([9, 0, 0, 0]).map((p) => 40 * p),
+  };
+  const unsure = { logits: [1, 1, 1, 1], probabilities: softmaxOf([1, 1, 1, 1]), alpha: [1, 1, 1, 1] };
   for (const { name } of SCORES) expect(score(name, unsure), name).toBeGreaterThan(score(name, sure));
 });
 
@@ -116,8 +120,8 @@ describe('the columns of answers', () => {
   it.each([
     ['a logit', { ...UNIFORM, logits: [1, Number.NaN, 1, 1] }, /Answer 1 .* logits \[1, NaN/],
     ['a probability', { ...UNIFORM, probabilities: [Number.NaN, 1, 0, 0] }, /Answer 1 .* of probabilities \[NaN/],
-    ['a strength', { ...UNIFORM, strength: 0 }, /Answer 1 .* strength 0/],
-    ['another kind', { ...UNIFORM, strength: undefined }, /those of one model/],
+    ['a Dirichlet', { ...UNIFORM, alpha: [0, 1, 1, 1] }, /Answer 1 .* parameters \[0, 1/],
+    ['another kind', { ...UNIFORM, alpha: undefined }, /those of one model/],
   ])('name %s that is broken', (_, broken, message) => {
     expect(() => scoreColumns([UNIFORM, broken])).toThrow(message);
   });

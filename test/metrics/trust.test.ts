@@ -10,6 +10,7 @@ import { createRandom } from '#uafer/random.js';
 import { calibratedForecasts } from '../support/forecasts.js';
 
 const CLASSES = 4;
+const dirichlet = (mean: readonly number[], strength: number) => mean.map((p) => strength * p);
 /** Answers with and without a Dirichlet, and votes drawn from the probabilities: for four classes, "unknown" and "no face". */
 function answers({ samples = 300, seed = 1, evidential = true, votes = true } = {}): JudgedAnswer[] {
   const random = createRandom({ seed, epoch: 0, stream: 9, position: 2 });
@@ -21,7 +22,7 @@ function answers({ samples = 300, seed = 1, evidential = true, votes = true } = 
       logits,
       probabilities,
       uncertainty: random.next(),
-      ...(evidential ? { strength: CLASSES + 20 * random.next() } : {}),
+      ...(evidential ? { alpha: dirichlet(probabilities, CLASSES + 20 * random.next()) } : {}),
       ...(votes ? { votes: counts } : {}),
     };
   });
@@ -155,7 +156,7 @@ describe('a set at its limits has stated values', () => {
     logits: [9, 0],
     probabilities: [1, 0],
     uncertainty: 0,
-    strength: 20,
+    alpha: [20, 1e-9],
     votes: [10, 0],
   });
   const noNaN = (value: unknown) => expect(JSON.stringify(value, (_, x) => (Number.isNaN(x) ? 'NaN' : x))).not.toContain('NaN');

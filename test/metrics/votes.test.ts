@@ -12,7 +12,10 @@ import {
 } from '#uafer/metrics/votes.js';
 
 const figure = (name: VoteFigureName, counts: readonly number[], probabilities: number[], strength?: number) =>
-  VOTE_FIGURES.find((row) => row.name === name)?.of({ logits: [], probabilities, strength }, counts) as number;
+  VOTE_FIGURES.find((row) => row.name === name)?.of(
+    { logits: [], probabilities, alpha: strength && probabilities.map((p) => strength * p) },
+    counts,
+  ) as number;
 
 describe('how votes are counted', () => {
   /** Three classes, "unknown" and "no face". */
