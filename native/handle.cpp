@@ -80,12 +80,13 @@ bool has_tensor_class(Napi::Value value) {
   return value.IsObject() && value.As<Napi::Object>().InstanceOf(thread_state(value.Env()).tensor_class.Value());
 }
 
-Napi::Value shape(Napi::Env env, const at::Tensor& tensor) {
-  const at::IntArrayRef sizes = tensor.sizes();
-  Napi::Array array = Napi::Array::New(env, sizes.size());
-  for (size_t i = 0; i < sizes.size(); ++i) array[static_cast<uint32_t>(i)] = static_cast<double>(sizes[i]);
+Napi::Array numbers(Napi::Env env, at::IntArrayRef values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) array[static_cast<uint32_t>(i)] = static_cast<double>(values[i]);
   return array;
 }
+Napi::Value shape(Napi::Env env, const at::Tensor& tensor) { return numbers(env, tensor.sizes()); }
+Napi::Value strides(Napi::Env env, const at::Tensor& tensor) { return numbers(env, tensor.strides()); }
 Napi::Value dtype(Napi::Env env, const at::Tensor& tensor) {
   return Napi::String::New(env, dtype_name(tensor.scalar_type()));
 }
@@ -221,6 +222,7 @@ napi_property_descriptor method(const char* name, napi_callback call) {
 }
 
 constexpr char kShape[] = "shape";
+constexpr char kStrides[] = "strides";
 constexpr char kDtype[] = "dtype";
 constexpr char kDevice[] = "device";
 constexpr char kNbytes[] = "nbytes";
@@ -234,6 +236,7 @@ constexpr char kData[] = "data";
 Napi::Function define_tensor_class(Napi::Env env) {
   std::vector<napi_property_descriptor> members = {
       accessor(kShape, entry<reader<kShape, shape>>),
+      accessor(kStrides, entry<reader<kStrides, strides>>),
       accessor(kDtype, entry<reader<kDtype, dtype>>),
       accessor(kDevice, entry<reader<kDevice, device>>),
       accessor(kNbytes, entry<reader<kNbytes, nbytes>>),

@@ -23,7 +23,7 @@
  * @packageDocumentation
  */
 export { autocast, backward, grad, inferenceMode, noGrad } from './autograd.js';
-export { operator } from './operator.js';
+export { operator as unsafeOperator } from './operator.js';
 export * as ops from './ops.js';
 export * from './runtime.js';
 export { readSafetensors, writeSafetensors } from './safetensors.js';

@@ -5,6 +5,7 @@
 import { UaferError } from '../errors.js';
 import type { Value } from './native.js';
 import { operator } from './operator.js';
+import { isDense, liesAlike } from './strides.js';
 import type { DType, Tensor, TensorOptions } from './types.js';
 
 export type Operand = Tensor | number;
@@ -243,8 +244,10 @@ export interface AdamwStep {
 }
 
 /**
- * One AdamW step on lists of equal length; `steps` are float32 scalars, already counted up. Throws `OPERATOR` where gradient or
- * averages haven't the shape of their parameter, which libtorch's kernel doesn't look at.
+ * One AdamW step on lists of equal length; `steps` are float32 scalars, already counted up. libtorch's kernel goes over the memory of all
+ * four as if they lay alike, and looks at nothing: a gradient that lies otherwise than its parameter (transposed, expanded) is copied first.
+ * Throws `OPERATOR` where lists differ in length, where gradient or averages haven't shape, type and device of their parameter, where a
+ * parameter's memory has gaps or holds an element twice, and where averages, which are written to, lie otherwise than it.
  */
 export function fusedAdamw_(
   parameters: readonly Tensor[],
@@ -254,19 +257,58 @@ export function fusedAdamw_(
   steps: readonly Tensor[],
   options: AdamwStep,
 ): void {
-  for (const list of [gradients, expAvgs, expAvgSqs]) requireSameShapes(parameters, list);
-  const args: Value[] = [parameters, gradients, expAvgs, expAvgSqs, [], steps];
-  fusedAdamwOp(...args, options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, false, false);
+  const lists = { gradients, expAvgs, expAvgSqs };
+  for (const [name, list] of Object.entries({ ...lists, steps })) requireLength(name, list, parameters.length);
+  for (const [name, list] of Object.entries(lists)) requireLike(parameters, name, list);
+  requireDense(parameters);
+  for (const [name, list] of Object.entries({ expAvgs, expAvgSqs })) requireAlike(parameters, name, list);
+  for (const [i, { shape, dtype }] of steps.entries()) {
+    if (shape.length > 0 || dtype !== 'float32') throw wrong(`steps[${i}] is ${dtype}[${shape}], expected a float32 scalar`);
+  }
+  const copies: Tensor[] = [];
+  const lyingAlike = gradients.map((gradient, i) => {
+    const parameter = parameters[i] as Tensor;
+    if (liesAlike(parameter.shape, parameter.strides, gradient.strides)) return gradient;
+    const copy = zerosLike(parameter); // a dense tensor's strides are kept
+    copies.push(copy);
+    copy_(copy, gradient);
+    return copy;
+  });
+  const args: Value[] = [parameters, lyingAlike, expAvgs, expAvgSqs, [], steps];
+  try {
+    fusedAdamwOp(...args, options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, false, false);
+  } finally {
+    for (const copy of copies) copy.dispose();
+  }
 }
 
-function requireSameShapes(parameters: readonly Tensor[], others: readonly Tensor[]): void {
-  for (const [i, { shape }] of parameters.entries()) {
-    const other = others[i]?.shape;
-    if (other && String(other) !== String(shape)) {
-      throw new UaferError(
-        'OPERATOR',
-        `fusedAdamw_: parameter ${i} has the shape [${shape}], its gradient or average [${other}].`,
-      );
-    }
+function wrong(problem: string): UaferError {
+  return new UaferError('OPERATOR', `_fused_adamw_: ${problem}.`);
+}
+
+function requireLength(name: string, list: readonly Tensor[], length: number): void {
+  if (list.length !== length) throw wrong(`${name} holds ${list.length} tensors, parameters ${length}`);
+}
+
+function requireLike(parameters: readonly Tensor[], name: string, others: readonly Tensor[]): void {
+  const describe = ({ dtype, shape, device }: Tensor) => `${dtype}[${shape}] on ${device}`;
+  for (const [i, parameter] of parameters.entries()) {
+    const [own, other] = [describe(parameter), describe(others[i] as Tensor)];
+    if (own !== other) throw wrong(`parameters[${i}] is ${own}, but ${name}[${i}] is ${other}`);
+  }
+}
+
+function requireDense(parameters: readonly Tensor[]): void {
+  for (const [i, { shape, strides }] of parameters.entries()) {
+    if (!isDense(shape, strides))
+      throw wrong(`parameters[${i}] of shape [${shape}] has the strides [${strides}], with gaps or overlaps`);
+  }
+}
+
+function requireAlike(parameters: readonly Tensor[], name: string, averages: readonly Tensor[]): void {
+  for (const [i, { shape, strides }] of parameters.entries()) {
+    const other = (averages[i] as Tensor).strides;
+    if (!liesAlike(shape, strides, other))
+      throw wrong(`parameters[${i}] has the strides [${strides}], but ${name}[${i}] [${other}]`);
   }
 }

@@ -4,6 +4,7 @@ import { UaferError } from '../errors.js';
 import { asStrided, contiguous, empty } from './ops.js';
 import { isCall, isGlobal, isReference, type Pickled, readPickle } from './pickle.js';
 import { scope } from './scope.js';
+import { isContiguous } from './strides.js';
 import { bytesOf } from './tensor.js';
 import type { DType, Tensor } from './types.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
@@ -157,15 +158,6 @@ function readTensor({ path, file, entries }: Archive, name: string, layout: Layo
     readFully(file, bytesOf(tensor), entry.start + offset * type.bytes, path);
     return dense ? tensor : contiguous(asStrided(tensor, shape, strides));
   });
-}
-
-function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
-  let expected = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    if (shape[i] !== 1 && strides[i] !== expected) return false;
-    expected *= shape[i] as number;
-  }
-  return true;
 }
 
 /** A single read gives at most 2 GiB. */

@@ -19,6 +19,8 @@ export type TypedArray =
  */
 export interface Tensor extends Disposable {
   readonly shape: readonly number[];
+  /** Elements of the memory from one place to the next along each dimension; throws `OPERATOR` for a sparse tensor. */
+  readonly strides: readonly number[];
   readonly dtype: DType;
   /** `cpu`, `cuda:0`, `mps:0`. */
   readonly device: string;

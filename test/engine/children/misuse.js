@@ -1,7 +1,7 @@
 /**
  * Calls operators wrongly, many times. Usage: node misuse.js SEED ROUNDS LAST_CALL_FILE own|all|OPERATOR
  *
- * `own`: the operators of ops.ts, with arguments that may be wrong in any way. `all`: every operator of libtorch, with at least one
+ * `own`: the operators of ops.ts, with arguments that may be wrong in any way, and lists of tensors for `fusedAdamw_`. `all`: every operator of libtorch, with at least one
  * argument of a kind that no operator takes (libtorch's kernels for internal use trust the shapes that they are given, so those are
  * not tried). Each call is written to LAST_CALL_FILE before it is made, so that what ended the process can be read there. Prints
  * {operators, calls, failures, wrong}: `wrong` lists errors that are no `OPERATOR` errors, and what `all` got no error for.
@@ -10,7 +10,7 @@ import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { noGrad, operator, ops, scope, setThreads, tensor } from '#uafer/engine/index.js';
+import { noGrad, ops, scope, setThreads, tensor, unsafeOperator } from '#uafer/engine/index.js';
 import { locateLibtorch } from '#uafer/engine/locate.js';
 import { UaferError } from '#uafer/errors.js';
 
@@ -62,8 +62,8 @@ function makeTensors() {
     bfloat16: ops.ones([3, 2], { dtype: 'bfloat16' }),
     double: ops.ones([2, 3], { dtype: 'float64' }),
     nan: ops.full([2, 3], Number.NaN),
-    complex: operator('aten::complex')(x, x),
-    sparse: operator('aten::to_sparse')(x),
+    complex: unsafeOperator('aten::complex')(x, x),
+    sparse: unsafeOperator('aten::to_sparse')(x),
     meta: ops.zeros([2, 3], { device: 'meta' }),
   };
 }
@@ -148,30 +148,59 @@ function ofType(type, anyTensor) {
   return type === 'str' ? text : nothing;
 }
 
-// fusedAdamw_ looks at the shapes for its operator, which trusts them.
+// What `fusedAdamw_` looks at for its operator, which trusts it: tried below.
 const trusting = 'aten::_fused_adamw_';
 const own = new Set(readFileSync(fileURLToPath(import.meta.resolve('#uafer/engine/ops.js')), 'utf8').match(/aten::[\w.]+/g));
 const wanted = { own: (name) => own.has(name) && name !== trusting, all: () => true }[which] ?? ((name) => name === which);
 const chosen = operatorsOfHeaders().filter(({ name }) => wanted(name));
 const unchanged = makeTensors(); // no call of `all` gets as far as changing one
-const tally = { operators: chosen.length, calls: 0, failures: 0, wrong: [] };
-for (const { name, types } of chosen) {
-  const call = operator(name);
-  const tensors = which === 'all' ? unchanged : scope(makeTensors);
-  const given = which === 'all' ? withJunk(types, tensors) : argumentsFor(types, tensors);
-  const property = fc.property(given, (args) => {
+
+/** Parameters, gradients, averages twice and steps: mostly as they should be, some of another length, shape, type, layout or place. */
+function optimizerLists() {
+  const tensors = scope(makeTensors);
+  const { x, double, half, bool, nan, expanded, sparse, meta, complex, disposed, row, scalar } = tensors;
+  const columns = ops.transpose(ops.rand([3, 2]), 0, 1);
+  const anyOf = (right, others) =>
+    fc.oneof({ weight: 12, arbitrary: named(right) }, { weight: 1, arbitrary: named(others) });
+  const rows = { x, nan };
+  const parameter = anyOf(rows, { double, half, bool, expanded, columns, sparse, meta, complex, disposed, row });
+  const gradient = anyOf({ ...rows, expanded, columns }, { double, half, bool, sparse, meta, complex, disposed, row });
+  const step = anyOf({ scalar }, { x, doubleScalar: ops.toDtype(scalar, 'float64'), meta, disposed });
+  const length = fc.oneof({ weight: 12, arbitrary: fc.constant(2) }, { weight: 1, arbitrary: fc.nat(3) });
+  const listOf = (item) => length.chain((count) => list(item, count));
+  return fc.tuple(...[parameter, gradient, parameter, parameter, step].map(listOf));
+}
+
+/** A test of `attempt` on arguments that notes the call before it, and counts and judges how it ends. */
+function tried(name, attempt, mustFail = false) {
+  return (args) => {
     const line = `${name}(${args.map((a) => a.name).join(', ')})`;
     writeSync(lastCall, line.padEnd(2000), 0);
     tally.calls += 1;
     try {
-      noGrad(() => scope(() => void call(...args.map((a) => a.value))));
-      if (which === 'all') tally.wrong.push(`${line}: no error`);
+      attempt(args.map((a) => a.value));
+      if (mustFail) tally.wrong.push(`${line}: no error`);
     } catch (error) {
       tally.failures += 1;
       if (!(error instanceof UaferError && error.code === 'OPERATOR')) tally.wrong.push(`${line}: ${error}`);
     }
-  });
-  fc.assert(property, { seed: Number(seed), numRuns: Number(rounds) });
+  };
+}
+
+const tally = { operators: chosen.length, calls: 0, failures: 0, wrong: [] };
+for (const { name, types } of chosen) {
+  const call = unsafeOperator(name);
+  const tensors = which === 'all' ? unchanged : scope(makeTensors);
+  const given = which === 'all' ? withJunk(types, tensors) : argumentsFor(types, tensors);
+  const attempt = (args) => noGrad(() => scope(() => void call(...args)));
+  fc.assert(fc.property(given, tried(name, attempt, which === 'all')), { seed: Number(seed), numRuns: Number(rounds) });
+}
+if (which === 'own') {
+  const attempt = (lists) => {
+    const options = { lr: 1, beta1: 0.9, beta2: 0.99, weightDecay: 0, eps: 1e-8 };
+    noGrad(() => scope(() => ops.fusedAdamw_(...lists, options)));
+  };
+  fc.assert(fc.property(optimizerLists(), tried('fusedAdamw_', attempt)), { seed: Number(seed), numRuns: 10 * Number(rounds) });
 }
 console.log(JSON.stringify(tally));
 process.exit(0);
