@@ -1,17 +1,18 @@
-import { constants } from 'node:os';
+/** Ctrl-C, and what a cluster sends before it takes a machine back. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * A signal that Ctrl-C (or SIGTERM, as a cluster sends before it takes a machine back) aborts, with `onFirst` told; the second one
- * ends the process at once.
+ * A signal that the first Ctrl-C (or SIGTERM) aborts, with `onFirst` told. From then on the system itself ends the process at the next
+ * one, at once and whatever a thread waits for: a handler of ours could not, since Node waits for its threads when it exits, and a thread
+ * in a system call that never returns never ends.
  */
 export function abortOnInterrupt(onFirst: () => void = () => {}): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(128 + constants.signals[signal]);
-      controller.abort();
-      onFirst();
-    });
-  }
+  const onSignal = () => {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+    controller.abort();
+    onFirst();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   return controller.signal;
 }
