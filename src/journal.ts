@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomically } from './files.js';
+import { systemFailure } from './systemErrors.js';
 
 /** What long work has done, a line of JSON each, so that an interrupted run knows where to go on. */
 export interface Journal<Entry> {
@@ -46,10 +47,19 @@ export function openJournal<Entry>(file: string, keyOf: (entry: Entry) => string
     add: (entry) => {
       const line = `${JSON.stringify(entry)}\n`;
       keep(line, entry);
-      appendFileSync(file, line);
+      append(file, line);
     },
     rewrite,
   };
+}
+
+/** The system doesn't say of which file it could not write more. */
+function append(file: string, line: string): void {
+  try {
+    appendFileSync(file, line);
+  } catch (cause) {
+    throw systemFailure(cause, `${file} could not be written`) ?? cause;
+  }
 }
 
 function parseLine<Entry>(line: string): Entry | null {

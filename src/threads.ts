@@ -1,6 +1,7 @@
 /** Threads for one kind of work. Loader, alignment and preparation use the same. */
 import { move, Piscina, transferableSymbol, valueSymbol } from 'piscina';
 import { type ErrorCode, UaferError } from './errors.js';
+import { reasonOf, systemFailure } from './systemErrors.js';
 
 export interface Threads<Job, Result> {
   /** Gives a job to the thread that is idle first. Its `UaferError` comes back as one. */
@@ -66,10 +67,10 @@ export function inThread<Job, Result>(
   return async (job) => {
     const answer: Answer<Result> = await work(job).then(
       (result) => ({ result }),
-      (error: unknown) => ({
-        code: error instanceof UaferError ? error.code : null,
-        message: error instanceof Error ? error.message : String(error),
-      }),
+      (error: unknown) => {
+        const known = error instanceof UaferError ? error : systemFailure(error);
+        return known ? { code: known.code, message: known.message } : { code: null, message: reasonOf(error) };
+      },
     );
     return move({ [transferableSymbol]: 'result' in answer ? memoryOf(answer.result) : [], [valueSymbol]: answer });
   };

@@ -1,9 +1,9 @@
 /** Aligning many pictures: in threads, with a record of what was done that a later run goes on from. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.js';
-import { writeFileAtomically } from '../files.js';
+import { makeFolder, sizeAndTime, writeFileAtomically } from '../files.js';
 import { type Journal, openJournal } from '../journal.js';
 import { createThreads } from '../threads.js';
 import type { ThreadData } from './alignThread.js';
@@ -41,7 +41,7 @@ const LEFT_OUT = 'left-out.txt';
  */
 export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): Promise<AlignResult> {
   const { out, settings, signal, onProgress = () => {} } = run;
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const log = openJournal(join(out, LOG), keyOf);
   const hashes = new Map(jobs.map((job) => [job.file, hashOf(job, settings)]));
   const todo = jobs.filter(({ file }) => !isMade(log.get(file), hashes.get(file) as string, out));
@@ -92,11 +92,7 @@ async function inThreads(jobs: readonly AlignJob[], run: AlignRun, receive: (rec
 }
 
 function hashOf({ path, landmarks }: AlignJob, settings: AlignSettings): string {
-  const stamp = (file: string) => {
-    const { size, mtimeMs } = statSync(file);
-    return [size, mtimeMs];
-  };
-  const of = { settings, photo: stamp(path), landmarks: landmarks === undefined ? null : stamp(landmarks) };
+  const of = { settings, photo: sizeAndTime(path), landmarks: landmarks === undefined ? null : sizeAndTime(landmarks) };
   return createHash('sha256').update(JSON.stringify(of)).digest('hex').slice(0, 16);
 }
 

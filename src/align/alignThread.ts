@@ -3,6 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { UaferError } from '../errors.js';
 import type { Detector } from '../faces/types.js';
 import { createDetector } from '../runtime/detectors.js';
+import { reasonOf, systemFailure } from '../systemErrors.js';
 import { inThread } from '../threads.js';
 import { type AlignJob, type AlignSettings, alignFile, type PictureRecord } from './job.js';
 
@@ -23,8 +24,8 @@ export const work = inThread(async (job: AlignJob): Promise<PictureRecord> => {
   try {
     return await alignFile(job, out, detector, settings);
   } catch (error) {
-    if (error instanceof UaferError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    if (error instanceof UaferError && error.code !== 'IO') throw error;
+    const reason = (systemFailure(error)?.message ?? reasonOf(error)).replace(/\.$/, '');
     throw new UaferError(
       'IO',
       `${job.path} could not be aligned: ${reason}. What was aligned by then stays; the same command goes on.`,

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
-import { filesBelow, isFolder, liesIn, readLines, realPath } from '../files.js';
+import { filesBelow, isFolder, liesIn, readLines, realPath, whyAbsent } from '../files.js';
 import { collectProblems, type Problems } from '../problems.js';
 import type { AlignJob } from './job.js';
 
@@ -34,8 +34,8 @@ export function findPictures(inputs: readonly string[], out: string): AlignJob[]
 }
 
 function picturesOf(input: string, out: string, problems: Problems): AlignJob[] {
-  if (!existsSync(input))
-    throw new UaferError('USAGE', `${input} does not exist: expected a picture, a folder or a list of pictures.`);
+  const why = whyAbsent(input);
+  if (why) throw new UaferError('USAGE', `${input} ${why}: expected a picture, a folder or a list of pictures.`);
   if (isFolder(input)) {
     refuseInside(input, out);
     return filesBelow(input)
@@ -88,7 +88,8 @@ function refuseOverwriting(picture: string, out: string): void {
  * @throws UaferError `DATA` with the pictures that have none.
  */
 export function withLandmarks(jobs: readonly AlignJob[], folder: string): AlignJob[] {
-  if (!existsSync(folder)) throw new UaferError('USAGE', `--landmarks: ${folder} does not exist.`);
+  const why = whyAbsent(folder);
+  if (why) throw new UaferError('USAGE', `--landmarks: ${folder} ${why}.`);
   const problems = collectProblems();
   const found = jobs.map((job) => {
     const stem = job.file.slice(0, job.file.length - extname(job.file).length);

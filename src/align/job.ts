@@ -1,6 +1,6 @@
 /** The work on one picture file: decode, detect, align, write. */
-import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
-import { dirname, extname, join } from 'node:path';
+import { copyFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { decodePicture } from '../codec/decode.js';
 import { encodedName, encodePicture } from '../codec/encode.js';
 import { UaferError } from '../errors.js';
@@ -8,7 +8,7 @@ import { type AlignOptions, alignFace, centreCrop } from '../faces/alignFace.js'
 import { type AlignedFace, alignPhoto } from '../faces/alignPhoto.js';
 import type { Selection } from '../faces/select.js';
 import type { Detector, DetectorName, Face } from '../faces/types.js';
-import { writeFileAtomically } from '../files.js';
+import { replaceFile, writeFileAtomically } from '../files.js';
 import type { Picture } from '../image/picture.js';
 import { readLandmarkFile } from './landmarkFile.js';
 
@@ -95,19 +95,13 @@ async function withoutFace(
 ): Promise<{ done: NoFace; written?: string }> {
   if (noFace === 'skip') return { done: noFace };
   const written = noFace === 'copy' ? file : encodedName(file);
-  if (noFace === 'copy') copyAtomically(path, join(out, written));
+  if (noFace === 'copy') replaceFile(join(out, written), (partial) => copyFileSync(path, partial));
   else await write(centreCrop(photo, size), out, written);
   return { done: noFace, written };
 }
 
 async function write(picture: Picture, out: string, name: string): Promise<void> {
   writeFileAtomically(join(out, name), await encodePicture(picture, name));
-}
-
-function copyAtomically(from: string, to: string): void {
-  mkdirSync(dirname(to), { recursive: true });
-  copyFileSync(from, `${to}.partial`);
-  renameSync(`${to}.partial`, to);
 }
 
 /** `a/b.jpg` -> `a/b_2.jpg`. */

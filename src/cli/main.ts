@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
+import { systemFailure } from '../systemErrors.js';
 import { normaliseArguments } from './arguments.js';
 
 const USAGE_EXIT_CODE = 2;
@@ -86,16 +87,18 @@ function report(error: unknown, debug: boolean): number {
   // commander has printed its message (or the help that was asked for) already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const known = error instanceof UaferError;
+  const known = error instanceof UaferError ? error : systemFailure(error);
   const hint = known || debug ? '' : ' (this is a fault of uafer; --debug prints where it happened)';
-  process.stderr.write(`uafer: ${message}${hint}\n`);
+  process.stderr.write(`uafer: ${known?.message ?? message}${hint}\n`);
   if (debug) process.stderr.write(`${stack}\n`);
-  return known ? error.exitCode : 1;
+  return known?.exitCode ?? 1;
 }
 
 // A reader that has seen enough, as in `uafer train --help | head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.exit(report(systemFailure(error, 'The result could not be written to the standard output') ?? error, false));
 });
+// Where nothing can be said, the work goes on, and its exit code tells how it ended.
+process.stderr.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { decode as decodeBmp } from 'bmp-ts';
 import { UaferError } from '../errors.js';
 import type { Picture } from '../image/picture.js';
+import { readRegularFile } from '../regularFiles.js';
+import { reasonOf } from '../systemErrors.js';
 import { decodeSmallJpeg, type JpegHeader, readJpegHeader } from './jpeg.js';
 import { loadSharp } from './sharp.js';
 
@@ -22,7 +23,7 @@ export interface DecodeOptions {
 export async function decodePicture(path: string, options: DecodeOptions = {}): Promise<Picture> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readRegularFile(path, 'picture');
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -84,6 +85,7 @@ function isBmp(bytes: Uint8Array): boolean {
 
 function decodeBmpFile(bytes: Uint8Array, name: string): Picture {
   try {
+    requireBmpSize(bytes);
     const { data, width, height } = decodeBmp(Buffer.from(bytes), { toRGBA: true });
     return { data: withoutAlpha(data), width, height };
   } catch (cause) {
@@ -91,9 +93,20 @@ function decodeBmpFile(bytes: Uint8Array, name: string): Picture {
   }
 }
 
+/** sharp's own limit for the other formats: 268 megapixels. */
+const MOST_PIXELS = 0x3fff ** 2;
+
+/** The decoder takes as much memory as the header claims. */
+function requireBmpSize(bytes: Uint8Array): void {
+  const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 26) throw new Error('it is cut off');
+  const [width, height] = [header.getInt32(18, true), Math.abs(header.getInt32(22, true))];
+  if (width <= 0 || width * height > MOST_PIXELS)
+    throw new Error(`its header claims ${width} x ${height} pixels, and ${MOST_PIXELS} are the most`);
+}
+
 function unreadable(name: string, cause: unknown): UaferError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new UaferError('IMAGE', `${name} cannot be read as a picture: ${reason}`, { cause });
+  return new UaferError('IMAGE', `${name} cannot be read as a picture: ${reasonOf(cause)}`, { cause });
 }
 
 function repeatGrey(grey: Uint8Array): Uint8Array {

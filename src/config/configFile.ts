@@ -1,8 +1,9 @@
 /** Reading YAML configuration: every setting keeps the file and line it came from, so that an error can name them. */
-import { readFileSync } from 'node:fs';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { UaferError } from '../errors.js';
+import { readRegularFileSync } from '../regularFiles.js';
 import { didYouMean } from '../suggest.js';
+import { reasonOf } from '../systemErrors.js';
 import { configFields, configSections, leafName } from './fields.js';
 
 /** One setting, and where it was made: an option's name, or a file with its line. */
@@ -21,17 +22,14 @@ export interface ConfigFile {
 }
 
 /**
- * Reads a recipe or a run's `config.yaml`. Values are not judged here. Throws `USAGE` with file and line for bad YAML and for a
- * key that doesn't exist.
+ * Reads a recipe or a run's `config.yaml`. Values are not judged here. Throws `USAGE` with file and line for bad YAML, for aliases that
+ * unfold to more than a configuration holds, and for a key that doesn't exist.
  */
 export function readConfigFile(file: string): ConfigFile {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines });
-  const [error] = document.errors;
-  if (error)
-    throw new UaferError('USAGE', `${file}:${error.linePos?.[0].line ?? 1}: not YAML: ${error.message.split(' at line')[0]}`);
+  const { document, content } = parseYaml(readText(file), lines, file);
   const at = (keys: readonly string[]) => `${file}:${lineOf(document, lines, keys)}`;
-  const { datasets = {}, ...settings } = asObject(document.toJS(), `${file}:1`);
+  const { datasets = {}, ...settings } = asObject(content, `${file}:1`);
   const sections = Object.entries(asObject(datasets, at(['datasets'])));
   return {
     settings: settingsOf(settings, [], at),
@@ -41,10 +39,35 @@ export function readConfigFile(file: string): ConfigFile {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFileSync(file, 'configuration').toString('utf8');
   } catch (cause) {
-    throw new UaferError('USAGE', `Cannot read the configuration ${file}: ${(cause as Error).message}`, { cause });
+    throw new UaferError('USAGE', `Cannot read the configuration ${file}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+function parseYaml(text: string, lineCounter: LineCounter, file: string): { document: Document; content: unknown } {
+  try {
+    const document = parseDocument(text, { lineCounter });
+    const [error] = document.errors;
+    if (error && /call stack/.test(error.message)) throw new RangeError(error.message);
+    if (error)
+      throw new UaferError('USAGE', `${file}:${error.linePos?.[0].line ?? 1}: not YAML: ${error.message.split(' at line')[0]}`);
+    const content: unknown = document.toJS();
+    JSON.stringify(content); // throws where an alias stands inside of what it names
+    return { document, content };
+  } catch (cause) {
+    if (cause instanceof UaferError) throw cause;
+    throw new UaferError('USAGE', `${file} cannot be used: ${unusable(cause)}.`, { cause });
+  }
+}
+
+/** What the parser says by errors of JavaScript's own. */
+function unusable(cause: unknown): string {
+  const { message } = cause as Error;
+  if (/alias count/.test(message)) return 'its aliases (*name) unfold to too much: write the values out';
+  if (/circular/.test(message)) return 'an alias (*name) stands inside of what it names: write the values out';
+  if (cause instanceof RangeError) return 'its lists or settings stand inside of each other too deeply';
+  return message;
 }
 
 type Place = (keys: readonly string[]) => string;

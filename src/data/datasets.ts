@@ -1,7 +1,7 @@
 /** The data sets: a row each. Adding one is adding its row and its loader. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UaferError } from '../errors.js';
+import { whyAbsent } from '../files.js';
 import { type Colour, IMAGENET, type Preprocessing, type ResizeRule } from '../image/preprocess.js';
 import type { DecisiveMetric } from '../metrics/metrics.js';
 import { AFFECTNET_CLASSES, loadAffectnet } from './affectnet.js';
@@ -108,7 +108,8 @@ export function datasetRow(name: string): DatasetRow {
  */
 export function loadDataset(options: { name: string; dataPath: string } & Partial<LoadOptions>): Dataset {
   const { name, dataPath, parts = 'all' } = options;
-  if (!existsSync(dataPath)) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} does not exist`);
+  const why = whyAbsent(dataPath);
+  if (why) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} ${why}`);
   const dataset = datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts });
   for (const part of ['train', 'test'] as const) {
     const wanted = parts === 'all' || part === 'test';

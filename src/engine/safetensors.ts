@@ -1,8 +1,9 @@
 /** The safetensors format: 8 bytes of header length, a JSON header, then the tensors' bytes one after the other. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { z } from 'zod';
 import { UaferError } from '../errors.js';
 import { writePiecesAtomically } from '../files.js';
+import { openWeights } from './openWeights.js';
 import { empty } from './ops.js';
 import { scope } from './scope.js';
 import { bytesOf } from './tensor.js';
@@ -49,7 +50,7 @@ export interface SafetensorsHeader {
 
 /** Whether a file may be a safetensors file, by its first bytes. Throws `CHECKPOINT` when it cannot be opened. */
 export function isSafetensors(path: string): boolean {
-  const file = openForReading(path);
+  const file = openWeights(path);
   try {
     const start = Buffer.alloc(LENGTH_BYTES + 1);
     if (readSync(file, start, 0, start.length, 0) < start.length) return false;
@@ -61,7 +62,7 @@ export function isSafetensors(path: string): boolean {
 
 /** Names, dtypes and shapes of a file's tensors, all checked. Throws `CHECKPOINT` naming file and key. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  const file = openForReading(path);
+  const file = openWeights(path);
   try {
     return readHeader(file, path);
   } finally {
@@ -71,7 +72,7 @@ export function readSafetensorsHeader(path: string): SafetensorsHeader {
 
 /** Every tensor of a file, read straight into its own memory on the CPU. Throws `CHECKPOINT` naming file and key. */
 export function readSafetensors(path: string): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
-  const file = openForReading(path);
+  const file = openWeights(path);
   try {
     const { entries, metadata, dataStart } = readHeader(file, path);
     const read = ([name, entry]: [string, SafetensorsEntry]) => [name, readTensor(file, entry, dataStart, path)] as const;
@@ -98,15 +99,6 @@ function* pieces(
 ): Generator<Uint8Array> {
   yield headerBytes(ordered, metadata);
   for (const [, tensor] of ordered) yield bytesOf(tensor);
-}
-
-function openForReading(path: string): number {
-  try {
-    if (statSync(path).isFile()) return openSync(path, 'r');
-  } catch (cause) {
-    throw new UaferError('CHECKPOINT', `${path} cannot be opened: ${(cause as Error).message}`, { cause });
-  }
-  throw new UaferError('CHECKPOINT', `${path} is not a file; expected safetensors.`);
 }
 
 function readHeader(file: number, path: string): SafetensorsHeader {

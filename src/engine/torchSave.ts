@@ -1,6 +1,7 @@
 /** The zip files of `torch.save`: a pickle whose tensors refer to entries that hold their bytes. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { UaferError } from '../errors.js';
+import { openWeights } from './openWeights.js';
 import { asStrided, contiguous, empty } from './ops.js';
 import { isCall, isGlobal, isReference, type Pickled, readPickle } from './pickle.js';
 import { scope } from './scope.js';
@@ -44,7 +45,7 @@ interface Layout {
  * numbers, lists and the like beside them are passed over. Nothing that the file names is run. Throws `CHECKPOINT`.
  */
 export function readTorchSave(path: string): Record<string, Tensor> {
-  const file = openForReading(path);
+  const file = openWeights(path);
   try {
     const archive = { path, file, entries: entriesOf(file, path) };
     const layouts = new Map<string, Layout>();
@@ -57,14 +58,6 @@ export function readTorchSave(path: string): Record<string, Tensor> {
 
 function damaged(path: string, problem: string, cause?: unknown): UaferError {
   return new UaferError('CHECKPOINT', `${path} is not a whole archive of PyTorch: ${problem}.`, { cause });
-}
-
-function openForReading(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (cause) {
-    throw new UaferError('CHECKPOINT', `${path} cannot be opened: ${(cause as Error).message}`, { cause });
-  }
 }
 
 function entriesOf(file: number, path: string): Map<string, ZipEntry> {

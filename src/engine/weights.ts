@@ -1,6 +1,8 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, readSync } from 'node:fs';
 import { UaferError } from '../errors.js';
+import { isFolder } from '../files.js';
 import { native } from './native.js';
+import { openWeights } from './openWeights.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
 import { readTorchSave } from './torchSave.js';
 import type { Tensor } from './types.js';
@@ -11,7 +13,7 @@ import { startsZip } from './zip.js';
  * 1.6 and newer), told apart by their contents. Throws `CHECKPOINT` naming the file when it is none of these or cannot be read.
  */
 export function readWeights(path: string): Record<string, Tensor> {
-  if (!existsSync(path) || !statSync(path).isFile()) {
+  if (!existsSync(path) || isFolder(path)) {
     throw new UaferError('CHECKPOINT', `${path}: expected a file of weights (.pt, .pth or .safetensors), and there is none.`);
   }
   if (isSafetensors(path)) return readSafetensors(path).tensors;
@@ -53,7 +55,7 @@ function isTorchScript(path: string): boolean {
 
 /** Up to `length` bytes from `start`, counted from the end when negative. */
 function readPart(path: string, start: number, length: number): Buffer {
-  const file = openSync(path, 'r');
+  const file = openWeights(path);
   try {
     const from = start < 0 ? Math.max(0, fstatSync(file).size + start) : start;
     const buffer = Buffer.alloc(length);

@@ -1,6 +1,6 @@
 /**
  * Zip archives of uncompressed entries, as PyTorch's are: where each entry's bytes lie in the file, so that tensors are read straight into
- * their own memory, synchronously. The owners' archives, compressed and untrusted, are read by yauzl (`src/prepare/store.ts`), which gives
+ * their own memory, synchronously. The owners' archives, compressed and untrusted, are read by yauzl (`src/prepare/archive.ts`), which gives
  * streams and no places.
  */
 import { readSync } from 'node:fs';

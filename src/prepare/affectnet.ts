@@ -201,11 +201,12 @@ async function readNpy(store: Store, name: string, count: number, problems: Prob
   }
   const source = store.source(name);
   try {
-    const { values } = parseNpy(await source.read());
+    const { values } = parseNpy(await store.annotation(name));
     if (values.length !== count) throw new Error(`it holds ${values.length} values, expected ${count}`);
     return values;
   } catch (error) {
-    problems.add(`${source.where}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    problems.add(error instanceof UaferError ? message : `${source.where}: ${message}`);
     return null;
   }
 }

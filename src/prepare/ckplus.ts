@@ -111,9 +111,7 @@ async function readLabels(emotions: Store, problems: Problems): Promise<Map<stri
     const sequence = /^(S\d+\/\d+)\/S\d+_\d+_\d+_emotion\.txt$/.exec(name)?.[1];
     if (sequence === undefined) continue;
     const source = emotions.source(name);
-    const text = Buffer.from(await source.read())
-      .toString('utf8')
-      .trim();
+    const text = (await emotions.annotation(name)).toString('utf8').trim();
     const label = text === '' ? undefined : LABELS[Number(text)];
     if (label === undefined) problems.add(`${source.where}:1: label "${text}", expected 0 to ${LABELS.length - 1}`);
     else if (labels.has(sequence)) problems.add(`${source.where}: ${sequence} has a label already`);
@@ -157,7 +155,7 @@ async function readFace(faces: Store, name: string, problems: Problems): Promise
     return {};
   }
   const source = faces.source(name);
-  const points = parsePointLines(Buffer.from(await source.read()).toString('utf8'), 68);
+  const points = parsePointLines((await faces.annotation(name)).toString('utf8'), 68);
   if (typeof points !== 'string') return { face: { landmarks: fiveOf68(points) } };
   problems.add(`${source.where}:${points}`);
   return {};

@@ -2,6 +2,8 @@ import { createReadStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, type Info, parse } from 'csv-parse';
 import { UaferError } from '../errors.js';
+import { openRegularFile } from '../regularFiles.js';
+import { reasonOf } from '../systemErrors.js';
 
 /** A record of a CSV file. */
 export interface CsvRow {
@@ -10,22 +12,40 @@ export interface CsvRow {
   fields: readonly string[];
 }
 
+/** Characters of a record: a row of FER2013's pixels takes 9,000. A quote that never ends would take in the rest of the file. */
+const LARGEST_RECORD = 2 ** 20;
+
 /**
  * Hands on the records of a CSV file one after the other, blanks around fields cut off, so that a file larger than memory can be
  * read. Blank lines are no records; how many fields a record has is the receiver's business.
  *
- * @throws UaferError `DATA` naming file and line when quotes don't match.
+ * @throws UaferError `DATA` naming file and line when quotes don't match, or why the file cannot be read.
  */
 export async function readCsv(file: string, receive: (row: CsvRow) => void): Promise<void> {
   if (!existsSync(file)) throw new UaferError('DATA', `${file} does not exist`);
-  const parser = parse({ bom: true, info: true, relax_column_count: true, skip_empty_lines: true, trim: true });
+  const parser = parse({
+    bom: true,
+    info: true,
+    max_record_size: LARGEST_RECORD,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    trim: true,
+  });
   try {
-    await pipeline(createReadStream(file), parser, async (records: AsyncIterable<{ record: string[]; info: Info }>) => {
+    await pipeline(openStream(file), parser, async (records: AsyncIterable<{ record: string[]; info: Info }>) => {
       for await (const { record, info } of records) receive({ line: info.lines, fields: record });
     });
   } catch (cause) {
     if (!(cause instanceof CsvError)) throw cause;
     throw new UaferError('DATA', `${file}:${cause.lines ?? '?'}: ${cause.message}`, { cause });
+  }
+}
+
+function openStream(file: string): NodeJS.ReadableStream {
+  try {
+    return createReadStream(file, { fd: openRegularFile(file) });
+  } catch (cause) {
+    throw new UaferError('DATA', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

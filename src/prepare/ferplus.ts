@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FERPLUS_FOLDERS, FERPLUS_HEADER } from '../data/ferplus.js';
 import { UaferError } from '../errors.js';
+import { readList } from '../files.js';
 import { collectProblems, type Problems } from '../problems.js';
 import { readCsv } from './csv.js';
 import { type Fer2013Row, fer2013File, pixelSource, readFer2013, type Usage } from './fer2013.js';
@@ -72,7 +73,7 @@ export async function planFerplus(raw: string): Promise<Plan> {
     set: 'ferplus',
     pictures,
     leftOut,
-    layout: ferplusLayout(readFileSync(votesFile, 'utf8'), counts.PrivateTest > 0),
+    layout: ferplusLayout(readList(votesFile), counts.PrivateTest > 0),
     published: {},
     notes: countNotes(counts),
     close: () => {},

@@ -15,7 +15,7 @@ export interface PictureSource {
   readonly where: string;
   /** Changes when the picture in the raw download does. */
   fingerprint(): string;
-  /** The bytes of a picture file. */
+  /** The bytes of a picture file. Throws `IMAGE` where it cannot be one. */
   read(): Promise<Uint8Array>;
 }
 

@@ -138,7 +138,7 @@ async function readAnnotation<T>(
     return null;
   }
   const source = store.source(name);
-  const value = parse(Buffer.from(await source.read()).toString('utf8'));
+  const value = parse((await store.annotation(name)).toString('utf8'));
   if (typeof value !== 'string') return value;
   problems.add(`${source.where}:${value}`);
   return null;

@@ -1,12 +1,11 @@
-/** The owners' files, unpacked or in the zip that they came in (read by yauzl; `src/engine/zip.ts` says why there are two). */
-import { existsSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+/** The owners' files, unpacked or in the zip that they came in. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { crc32 } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { UaferError } from '../errors.js';
-import { filesBelow, isFolder, isLitter } from '../files.js';
+import { filesBelow, isFolder, sizeAndTime } from '../files.js';
+import { type FileKind, readRegularFile } from '../regularFiles.js';
+import { reasonOf } from '../systemErrors.js';
+import { type ArchiveEntry, openArchive } from './archive.js';
 import type { PictureSource } from './plan.js';
 
 /** Files by their names relative to a folder, with slashes. */
@@ -17,6 +16,8 @@ export interface Store {
   names(): readonly string[];
   has(name: string): boolean;
   source(name: string): PictureSource;
+  /** The bytes of a small file beside the pictures: points, a label. Throws `DATA` with its name. */
+  annotation(name: string): Promise<Buffer>;
   close(): void;
 }
 
@@ -61,6 +62,7 @@ export function folderStore(root: string): Store {
       return known.has(name);
     },
     source: (name) => fileSource(join(root, name)),
+    annotation: (name) => readFile(join(root, name), 'annotation', 'DATA'),
     close: () => {},
   };
 }
@@ -68,57 +70,39 @@ export function folderStore(root: string): Store {
 export function fileSource(path: string): PictureSource {
   return {
     where: path,
-    fingerprint: () => {
-      const { size, mtimeMs } = statSync(path);
-      return `${size} ${mtimeMs}`;
-    },
-    read: () => readFile(path),
+    fingerprint: () => sizeAndTime(path)?.join(' ') ?? 'absent',
+    read: () => readFile(path, 'picture', 'IMAGE'),
   };
 }
 
-async function zipStore(archive: string, folder: string): Promise<Store> {
-  const { zip, entries } = await openZip(archive);
+async function readFile(path: string, kind: FileKind, code: 'DATA' | 'IMAGE'): Promise<Buffer> {
+  try {
+    return await readRegularFile(path, kind);
+  } catch (cause) {
+    throw new UaferError(code, `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+async function zipStore(path: string, folder: string): Promise<Store> {
+  const archive = await openArchive(path);
+  const { entries } = archive;
   const inFolder = [...entries].filter(([name]) => name.startsWith(`${folder}/`));
   const files =
     inFolder.length > 0 ? new Map(inFolder.map(([name, entry]) => [name.slice(folder.length + 1), entry])) : entries;
+  const entryOf = (name: string) => files.get(name) as ArchiveEntry;
   return {
-    where: archive,
+    where: path,
     names: () => [...files.keys()].sort(),
     has: (name) => files.has(name),
     source: (name) => {
-      const entry = files.get(name) as Entry;
-      const where = `${archive}/${entry.fileName}`;
+      const { fileName, uncompressedSize, crc32 } = entryOf(name);
       return {
-        where,
-        fingerprint: () => `${entry.uncompressedSize} ${entry.crc32}`,
-        read: () => readEntry(zip, entry, where),
+        where: `${path}/${fileName}`,
+        fingerprint: () => `${uncompressedSize} ${crc32}`,
+        read: () => archive.read(entryOf(name), 'packedPicture', 'IMAGE'),
       };
     },
-    close: () => zip.close(),
+    annotation: (name) => archive.read(entryOf(name), 'annotation', 'DATA'),
+    close: archive.close,
   };
-}
-
-async function openZip(archive: string): Promise<{ zip: ZipFile; entries: Map<string, Entry> }> {
-  const entries = new Map<string, Entry>();
-  try {
-    const zip = await openPromise(archive, { autoClose: false, lazyEntries: true });
-    for await (const entry of zip.eachEntry()) {
-      if (!entry.fileName.endsWith('/') && !entry.fileName.split('/').some(isLitter)) entries.set(entry.fileName, entry);
-    }
-    return { zip, entries };
-  } catch (cause) {
-    throw new UaferError('DATA', `${archive} cannot be read: ${(cause as Error).message}. Was it downloaded whole?`, { cause });
-  }
-}
-
-async function readEntry(zip: ZipFile, entry: Entry, where: string): Promise<Uint8Array> {
-  if (entry.isEncrypted())
-    throw new UaferError('DATA', `${where} is encrypted: unpack the archive with the password that its owners gave you`);
-  try {
-    const bytes = await buffer(await zip.openReadStreamPromise(entry));
-    if (crc32(bytes) !== entry.crc32) throw new Error('its checksum is wrong');
-    return bytes;
-  } catch (cause) {
-    throw new UaferError('IMAGE', `${where} cannot be unpacked: ${(cause as Error).message}`, { cause });
-  }
 }

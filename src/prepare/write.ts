@@ -1,11 +1,11 @@
 /** From a plan to a data set on the disk. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { forEachConcurrently } from '../concurrent.js';
 import { createDirectoryIndex } from '../directories.js';
 import { UaferError } from '../errors.js';
-import { liesIn, writeFileAtomically } from '../files.js';
+import { liesIn, makeFolder, writeFileAtomically } from '../files.js';
 import { type Made, NO_FACE } from './make.js';
 import type { PictureMaker } from './maker.js';
 import { type Journal, type JournalEntry, openJournal } from './pictureJournal.js';
@@ -137,7 +137,7 @@ function unmade(plan: Plan, journal: Journal, fingerprints: ReadonlyMap<string, 
 /** Takes a finished data set back to where it is worked on. */
 function reopen({ layout }: Plan, out: string, manifest: Manifest): void {
   writeManifest(out, { ...manifest, finished: false });
-  mkdirSync(join(out, UNFINISHED), { recursive: true });
+  makeFolder(join(out, UNFINISHED));
   for (const top of layout.tops) {
     if (existsSync(join(out, top))) renameSync(join(out, top), join(out, UNFINISHED, top));
   }

@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { CONFIG_FILE } from '../config/defaultRunPath.js';
 import { type TrainConfig, trainConfigSchema } from '../config/schema.js';
 import { UaferError } from '../errors.js';
-import { writeFileAtomically } from '../files.js';
+import { makeFolder, writeFileAtomically } from '../files.js';
 import { checkpointFolder } from './checkpoint.js';
 
 /** The files of a run, by path. */
@@ -48,7 +48,7 @@ export function refuseOverwrite(path: string): void {
 export function createRunFolder(config: TrainConfig): RunFolder {
   refuseOverwrite(config.out);
   const folder = runFolder(config.out);
-  mkdirSync(folder.path, { recursive: true });
+  makeFolder(folder.path);
   writeRunConfig(folder, config);
   return folder;
 }

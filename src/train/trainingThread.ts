@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { UaferError } from '../errors.js';
 import type { TrainResult } from '../run/messages.js';
+import { systemFailure } from '../systemErrors.js';
 import { createTask } from '../tasks/createTask.js';
 import { train } from './trainer.js';
 import type { TrainingMessage, TrainingRequest } from './trainingHost.js';
@@ -17,5 +18,6 @@ try {
   send({ kind: 'done', result: await run(workerData as TrainingRequest) });
 } catch (error) {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  send({ kind: 'failed', code: error instanceof UaferError ? error.code : null, message, stack: stack ?? message });
+  const known = error instanceof UaferError ? error : systemFailure(error);
+  send({ kind: 'failed', code: known?.code ?? null, message: known?.message ?? message, stack: stack ?? message });
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePicture } from '#uafer/codec/decode.js';
 import { temporaryFolder } from '../support/pictures.js';
+import { specialFiles } from '../support/specialFiles.js';
 import { main, uafer } from './run.js';
 
 const PHOTOS = fileURLToPath(new URL('../../examples/photos', import.meta.url));
@@ -240,6 +241,25 @@ describe('uafer align', () => {
     expect(stderr).toMatch(/last\.jpg could not be aligned: .*(ENOTDIR|EEXIST).*the same command goes on/);
     expect(code).toBe(1);
     expect(records(out)).toHaveLength(3);
+  });
+
+  it('goes on beside what is no file, links that lead in a circle, and one that leads back to its own folder', async () => {
+    using folder = temporaryFolder();
+    const input = photos(folder.path, 2);
+    for (const { name, make } of specialFiles) await make(join(input, `${name}.jpg`), folder.path);
+    symlinkSync('circle.jpg', join(input, 'circle.jpg'));
+    symlinkSync('nothing', join(input, 'nowhere.jpg'));
+    symlinkSync('.', join(input, 'again'));
+    const out = join(folder.path, 'out');
+    const { code, stderr } = await align(input, out);
+    expect(stderr).toContain('2 of 7 pictures aligned');
+    for (const { name, said } of specialFiles.filter(({ name }) => name !== 'folder'))
+      expect(stderr).toContain(`${name}.jpg cannot be read as a picture: ${said}`);
+    expect(stderr).toContain('circle.jpg cannot be read as a picture: symbolic links lead in a circle (ELOOP)');
+    expect(stderr).toContain('nowhere.jpg cannot be read as a picture: it does not exist (ENOENT)');
+    expect(code).toBe(0);
+    const again = await align(input, out, '--json');
+    expect(JSON.parse(again.stdout)).toMatchObject({ pictures: 7, aligned: 2, unreadable: 5, kept: 2 });
   });
 
   it('fails when none of the pictures can be read', async () => {

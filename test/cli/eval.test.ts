@@ -98,6 +98,17 @@ test('CLIP weights classify without fine-tuning, and a fine-tuned model takes it
   expect(json('c/out.json')).not.toEqual(json('a/out.json'));
 });
 
+test('a result that does not fit on the disk is an error in one line', async () => {
+  const outcome = await uafer(['eval', '--checkpoint', 'run', '--quiet'], { cwd: folder, stdoutTo: '/dev/full' });
+  expect(outcome).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      'uafer: The result could not be written to the standard output: no space is left on the disk (ENOSPC, write). ' +
+      'Make room on it, or choose another disk.\n',
+  });
+});
+
 test('--subset evaluates the pictures that it names', async () => {
   await evaluate('--checkpoint', 'run', '--predictions', 'all/out.json', '--quiet');
   const names = json('all/out.json').rows.map((row: { file: string }) => row.file);

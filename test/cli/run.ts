@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export interface Outcome {
@@ -10,15 +11,29 @@ export interface Outcome {
 
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
-/** Runs the real command line to its end; `env` goes over this process's environment. */
-export function uafer(args: readonly string[], options: { env?: Record<string, string>; cwd?: string } = {}): Promise<Outcome> {
+interface RunOptions {
+  /** Goes over this process's environment. */
+  env?: Record<string, string>;
+  cwd?: string;
+  /** A file that takes the standard output instead; on `/dev/full` no space is left. */
+  stdoutTo?: string;
+}
+
+/** Runs the real command line to its end. */
+export function uafer(args: readonly string[], { env, cwd, stdoutTo }: RunOptions = {}): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { cwd: options.cwd, env: { ...process.env, ...options.env } });
+    const file = stdoutTo === undefined ? 'pipe' : openSync(stdoutTo, 'w');
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', file, 'pipe'],
+    });
+    if (typeof file === 'number') closeSync(file);
     const outcome = { stdout: '', stderr: '' };
-    child.stdout.on('data', (chunk) => {
+    child.stdout?.on('data', (chunk) => {
       outcome.stdout += chunk;
     });
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       outcome.stderr += chunk;
     });
     child.on('error', reject);

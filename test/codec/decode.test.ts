@@ -85,6 +85,19 @@ describe('decodePicture', () => {
     );
   });
 
+  it.each([
+    [1, 2 ** 30],
+    [2 ** 16, -(2 ** 15)],
+    [-5, 4],
+  ])('takes no memory for a BMP that claims %s x %s pixels', async (width, height) => {
+    const file = bmp();
+    file.writeInt32LE(width, 18);
+    file.writeInt32LE(height, 22);
+    await expect(decoded('a.bmp', async (path) => writeFileSync(path, file))).rejects.toThrow(
+      `its header claims ${width} x ${Math.abs(height)} pixels, and 268402689 are the most`,
+    );
+  });
+
   it('turns a photo upright when asked to', async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, 'a.png');

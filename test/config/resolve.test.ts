@@ -130,6 +130,27 @@ test.each([
   expect(message({ configFile })).toContain(`${configFile}${expected}`);
 });
 
+test.each([
+  [
+    'aliases that unfold to billions',
+    [
+      'a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]',
+      ...[...'bcdefghij'].map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghi'[i]}`)}]`),
+    ].join('\n'),
+    'its aliases (*name) unfold to too much: write the values out.',
+  ],
+  [
+    'an alias inside of what it names',
+    'model: &m { alpha: *m }',
+    'an alias (*name) stands inside of what it names: write the values out.',
+  ],
+  ['an alias of nothing', 'seed: *nothing', 'Unresolved alias'],
+  ['lists in lists in lists', '['.repeat(100_000), 'its lists or settings stand inside of each other too deeply.'],
+])('%s: refused in a sentence', (_, text, expected) => {
+  const configFile = yaml(text);
+  expect(message({ configFile })).toContain(`${configFile} cannot be used: ${expected}`);
+});
+
 test('a file, a recipe and an option that do not exist are named', () => {
   expect(message({ configFile: join(folder, 'absent.yaml') })).toContain('absent.yaml');
   expect(message({ recipe: 'relaesed' })).toMatch(/no recipe "relaesed"\. Did you mean "released"\?/);
