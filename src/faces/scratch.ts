@@ -1,4 +1,4 @@
-/** More is given back after each picture, so that one huge photo doesn't hold its memory for ever. */
+/** Larger buffers are not kept for the next picture: one huge photo would hold its memory until the process ends. */
 const KEPT_BYTES = 64 * 2 ** 20;
 
 /** Working memory by name that a detector uses again for its next picture: allocating and clearing it anew costs more than filling it. */

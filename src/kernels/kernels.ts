@@ -1,7 +1,7 @@
-/** The WebAssembly of `kernels/` and its memory: the loops over pixels that take most of the time of decoding's next steps. */
+/** The WebAssembly of `kernels/` and its memory: loops over pixels, which take most of the time between decoding a picture and its tensor. */
 import { binary } from './binary.js';
 
-/** Functions of `kernels/`; every argument that is a place is a byte's position in `memory`. */
+/** Functions of `kernels/`. What they read and write (`source`, `out`, `spans`, `weights`, `pairs`, `sums`, `pixels`) is a byte's position in the memory. */
 interface Functions {
   heapBase(): number;
   areaMeans(
@@ -65,22 +65,22 @@ interface Functions {
 }
 
 export interface Kernels<Blocks extends readonly number[]> extends Functions {
-  /** All of the kernels' memory. */
+  /** The whole memory that the kernels work in. */
   bytes: Uint8Array;
-  /** Where each of the blocks begins that were asked for. */
+  /** The position of each block that was asked for, in the order of the request. */
   places: { [Block in keyof Blocks]: number };
 }
 
 const PAGE = 65536;
-/** A vector's length: kernels read and write up to so many bytes beyond a block. */
+/** Bytes of a SIMD vector. Kernels work on whole vectors, so each block is followed by room for one. */
 const VECTOR = 16;
-/** WebAssembly's memory never shrinks. One larger than this, which only huge pictures need, is given up after its use. */
+/** WebAssembly's memory grows and never shrinks. One of more bytes than this, which only huge pictures need, is not used again, and so collected. */
 const KEPT_BYTES = 1 << 24;
 
 const compiled = new WebAssembly.Module(Uint8Array.from(atob(binary), (letter) => letter.charCodeAt(0)));
 let kept: { functions: Functions; memory: WebAssembly.Memory } | undefined;
 
-/** The kernels with blocks of so many bytes in their memory, which hold anything and are valid until the next call. */
+/** The kernels, with a block of memory for each size in `blocks` (in bytes). A block's content is undefined at first, and its own until the next call. */
 export function kernels<Blocks extends readonly number[]>(...blocks: Blocks): Kernels<Blocks> {
   const { functions, memory } = kept ?? instantiate();
   kept = undefined;
