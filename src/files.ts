@@ -15,6 +15,7 @@ import {
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UaferError } from './errors.js';
 import { readRegularFileSync } from './regularFiles.js';
+import { shown } from './shown.js';
 import { reasonOf, systemFailure } from './systemErrors.js';
 
 /** Writes a file whole or not at all: beside it first, then renamed. Folders are made as needed. Throws `IO`; the file that was there stays. */
@@ -37,7 +38,7 @@ export function replaceFile(path: string, write: (partial: string) => void): voi
   } catch (cause) {
     discard(partial);
     if (cause instanceof UaferError) throw cause;
-    const failed = `${path} could not be written`;
+    const failed = `${shown(path)} could not be written`;
     throw systemFailure(cause, failed) ?? new UaferError('IO', `${failed}: ${reasonOf(cause)}`, { cause });
   }
 }
@@ -162,6 +163,6 @@ export function readList(file: string): string {
     return readRegularFileSync(file, 'list').toString('utf8');
   } catch (cause) {
     const hint = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? ": is this the data set's own folder?" : '';
-    throw new UaferError('DATA', `${file} cannot be read: ${reasonOf(cause)}${hint}`, { cause });
+    throw new UaferError('DATA', `${shown(file)} cannot be read: ${reasonOf(cause)}${hint}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomically } from './files.js';
+import { shown } from './shown.js';
 import { systemFailure } from './systemErrors.js';
 
 /** What long work has done, a line of JSON each, so that an interrupted run knows where to go on. */
@@ -58,7 +59,7 @@ function append(file: string, line: string): void {
   try {
     appendFileSync(file, line);
   } catch (cause) {
-    throw systemFailure(cause, `${file} could not be written`) ?? cause;
+    throw systemFailure(cause, `${shown(file)} could not be written`) ?? cause;
   }
 }
 

@@ -1,4 +1,5 @@
 import { UaferError } from './errors.js';
+import { shown } from './shown.js';
 
 const SHOWN = 8;
 
@@ -15,7 +16,7 @@ export function collectProblems(): Problems {
   const messages: string[] = [];
   return {
     add: (message) => {
-      messages.push(message);
+      messages.push(shown(message));
     },
     check: (what) => {
       if (messages.length === 0) return;

@@ -1,5 +1,6 @@
 /** What the operating system says of files, in sentences. */
 import { UaferError } from './errors.js';
+import { shown } from './shown.js';
 
 type Problem = readonly [what: string, remedy: string];
 
@@ -67,7 +68,7 @@ export function systemFailure(error: unknown, failed?: string): UaferError | nul
   if (!isSystemError(error)) return null;
   const { code, syscall, path, dest } = error;
   const [what, remedy] = problemOf(error);
-  const place = [path, dest].filter((part) => part !== undefined).join(' -> ');
+  const place = shown([path, dest].filter((part) => part !== undefined).join(' -> '));
   const call = failed === undefined || place === '' ? syscall : `${syscall} ${place}`;
   const about = failed ?? (place === '' ? 'A file' : place);
   return new UaferError('IO', `${about}: ${what} (${code}, ${call}). ${remedy}.`, { cause: error });

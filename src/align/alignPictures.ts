@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { forEachConcurrently } from '../concurrent.js';
 import { makeFolder, sizeAndTime, writeFileAtomically } from '../files.js';
 import { type Journal, openJournal } from '../journal.js';
+import { shown } from '../shown.js';
 import { createThreads } from '../threads.js';
 import type { ThreadData } from './alignThread.js';
-import { type AlignJob, type AlignSettings, type PictureRecord, writtenFiles } from './job.js';
+import { type AlignJob, type AlignSettings, hasNames, type NamedJob, type PictureRecord, writtenFiles } from './job.js';
+import { type OutputNames, planNames } from './outputNames.js';
 
 /** A line of `faces.jsonl`: the record, and a hash of the photo's size and time and of all settings. */
 type LoggedRecord = PictureRecord & { made: string };
@@ -26,6 +28,8 @@ export interface AlignResult {
   records: Iterable<LoggedRecord>;
   /** Pictures that were there from an earlier run. */
   kept: number;
+  /** The name in the output that a sheet of photos and results may have. */
+  preview: string;
   stopped: boolean;
 }
 
@@ -35,7 +39,7 @@ const LEFT_OUT = 'left-out.txt';
 /**
  * Aligns pictures into `out`, whatever number of threads to the same bytes, and writes `faces.jsonl` (a `LoggedRecord` a picture) and
  * `left-out.txt` (pictures without a face, and those that cannot be read, with the reason). What an earlier run made with the same
- * settings of the same photos stays. A run that was stopped or killed is gone on with by the same call.
+ * settings of the same photos stays. No picture takes the place of another photo's, of an earlier run either. A run that was stopped or killed is gone on with by the same call.
  *
  * @throws UaferError `IO` when a file cannot be written: what was done by then stays.
  */
@@ -44,7 +48,14 @@ export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): P
   makeFolder(out);
   const log = openJournal(join(out, LOG), keyOf);
   const hashes = new Map(jobs.map((job) => [job.file, hashOf(job, settings)]));
-  const todo = jobs.filter(({ file }) => !isMade(log.get(file), hashes.get(file) as string, out));
+  const { names, preview, disputed } = planFor(jobs, log);
+  const todo = jobs.flatMap((job): NamedJob[] => {
+    const own = names.get(job.file) as OutputNames;
+    const record = log.get(job.file);
+    const isKept =
+      isMade(record, hashes.get(job.file) as string, out) && hasNames(record, own) && !isDisputed(record, disputed);
+    return isKept ? [] : [{ ...job, names: own }];
+  });
   const kept = jobs.length - todo.length;
   let done = kept;
   const receive = (record: PictureRecord) => {
@@ -66,7 +77,7 @@ export async function alignPictures(jobs: readonly AlignJob[], run: AlignRun): P
       }
     },
   };
-  return { records, kept, stopped: signal?.aborted ?? false };
+  return { records, kept, preview, stopped: signal?.aborted ?? false };
 }
 
 /** Why a picture was not aligned; null when it was. */
@@ -78,12 +89,37 @@ export function reasonLeftOut(record: PictureRecord): string | null {
   return `${found}${done}`;
 }
 
-async function inThreads(jobs: readonly AlignJob[], run: AlignRun, receive: (record: PictureRecord) => void): Promise<void> {
+/**
+ * Names for the pictures of the jobs beside what other photos' records say was written; and the names that several records claim, of which
+ * nobody knows whose picture it is (uafer 0.1.0 let one photo's overwrite another's).
+ */
+function planFor(jobs: readonly AlignJob[], log: Journal<LoggedRecord>) {
+  const files = jobs.map(({ file }) => file);
+  const here = new Set(files);
+  const others: string[] = [];
+  const seen = new Set<string>();
+  const disputed = new Set<string>();
+  for (const file of log.keys()) {
+    for (const name of writtenFiles(log.get(file) as LoggedRecord)) {
+      if (!here.has(file)) others.push(name);
+      if (seen.has(name)) disputed.add(name);
+      seen.add(name);
+    }
+  }
+  const { of: names, preview } = planNames(files, others);
+  return { names, preview, disputed };
+}
+
+function isDisputed(record: LoggedRecord, disputed: ReadonlySet<string>): boolean {
+  return writtenFiles(record).some((name) => disputed.has(name));
+}
+
+async function inThreads(jobs: readonly NamedJob[], run: AlignRun, receive: (record: PictureRecord) => void): Promise<void> {
   const { out, settings, signal } = run;
   const threads = Math.max(1, Math.min(run.workers, jobs.length));
   const data: ThreadData = { out, settings };
   const module = new URL('./alignThread.js', import.meta.url);
-  const pool = createThreads<AlignJob, PictureRecord>({ module, count: threads, data });
+  const pool = createThreads<NamedJob, PictureRecord>({ module, count: threads, data });
   try {
     await forEachConcurrently(jobs, threads, async (job) => receive(await pool.run(job)), signal);
   } finally {
@@ -97,13 +133,15 @@ function hashOf({ path, landmarks }: AlignJob, settings: AlignSettings): string 
 }
 
 /** Unreadable pictures are tried again: the disk may have been the reason. */
-function isMade(record: LoggedRecord | undefined, made: string, out: string): boolean {
+function isMade(record: LoggedRecord | undefined, made: string, out: string): record is LoggedRecord {
   return record?.made === made && !('error' in record) && writtenFiles(record).every((name) => existsSync(join(out, name)));
 }
 
 /** The picture's name; none for what is no record. */
-function keyOf({ file, made }: LoggedRecord): string | undefined {
-  return typeof file === 'string' && typeof made === 'string' ? file : undefined;
+function keyOf(record: LoggedRecord): string | undefined {
+  const { file, made } = record;
+  const isRecord = 'error' in record ? typeof record.error === 'string' : Array.isArray(record.faces);
+  return typeof file === 'string' && typeof made === 'string' && isRecord ? file : undefined;
 }
 
 /** In an order that does not depend on the threads. */
@@ -112,7 +150,7 @@ function writeResults(out: string, log: Journal<LoggedRecord>): void {
   log.rewrite(files);
   const lines = files.flatMap((file) => {
     const why = reasonLeftOut(log.get(file) as LoggedRecord);
-    return why === null ? [] : [`${file}\t${why}\n`];
+    return why === null ? [] : [`${shown(file)}\t${shown(why)}\n`];
   });
   writeFileAtomically(join(out, LEFT_OUT), lines.join(''));
 }

@@ -3,9 +3,10 @@ import { workerData } from 'node:worker_threads';
 import { UaferError } from '../errors.js';
 import type { Detector } from '../faces/types.js';
 import { createDetector } from '../runtime/detectors.js';
+import { shown } from '../shown.js';
 import { reasonOf, systemFailure } from '../systemErrors.js';
 import { inThread } from '../threads.js';
-import { type AlignJob, type AlignSettings, alignFile, type PictureRecord } from './job.js';
+import { type AlignSettings, alignFile, type NamedJob, type PictureRecord } from './job.js';
 
 export interface ThreadData {
   out: string;
@@ -20,7 +21,7 @@ const detector = (): Promise<Detector> => {
   return loading;
 };
 
-export const work = inThread(async (job: AlignJob): Promise<PictureRecord> => {
+export const work = inThread(async (job: NamedJob): Promise<PictureRecord> => {
   try {
     return await alignFile(job, out, detector, settings);
   } catch (error) {
@@ -28,7 +29,7 @@ export const work = inThread(async (job: AlignJob): Promise<PictureRecord> => {
     const reason = (systemFailure(error)?.message ?? reasonOf(error)).replace(/\.$/, '');
     throw new UaferError(
       'IO',
-      `${job.path} could not be aligned: ${reason}. What was aligned by then stays; the same command goes on.`,
+      `${shown(job.path)} could not be aligned: ${reason}. What was aligned by then stays; the same command goes on.`,
     );
   }
 });

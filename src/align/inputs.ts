@@ -5,6 +5,7 @@ import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
 import { filesBelow, isFolder, liesIn, readLines, realPath, whyAbsent } from '../files.js';
 import { collectProblems, type Problems } from '../problems.js';
+import { shown } from '../shown.js';
 import type { AlignJob } from './job.js';
 
 /** Files that are lists of pictures, a path a line, relative to the list. */
@@ -25,7 +26,10 @@ export function findPictures(inputs: readonly string[], out: string): AlignJob[]
   for (const { file, path } of jobs) {
     const earlier = seen.get(file);
     if (earlier !== undefined) {
-      throw new UaferError('USAGE', `${earlier} and ${path} would both become ${file}: align them into folders of their own.`);
+      throw new UaferError(
+        'USAGE',
+        `${shown(earlier)} and ${shown(path)} would both become ${shown(file)}: align them into folders of their own.`,
+      );
     }
     seen.set(file, path);
   }
@@ -35,7 +39,7 @@ export function findPictures(inputs: readonly string[], out: string): AlignJob[]
 
 function picturesOf(input: string, out: string, problems: Problems): AlignJob[] {
   const why = whyAbsent(input);
-  if (why) throw new UaferError('USAGE', `${input} ${why}: expected a picture, a folder or a list of pictures.`);
+  if (why) throw new UaferError('USAGE', `${shown(input)} ${why}: expected a picture, a folder or a list of pictures.`);
   if (isFolder(input)) {
     refuseInside(input, out);
     return filesBelow(input)
@@ -78,7 +82,10 @@ function refuseInside(folder: string, out: string): void {
 
 function refuseOverwriting(picture: string, out: string): void {
   if (dirname(realpathSync(picture)) !== realPath(out)) return;
-  throw new UaferError('USAGE', `${out} holds the photo ${basename(picture)}: choose another folder for the aligned pictures.`);
+  throw new UaferError(
+    'USAGE',
+    `${out} holds the photo ${shown(basename(picture))}: choose another folder for the aligned pictures.`,
+  );
 }
 
 /**

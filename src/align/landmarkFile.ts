@@ -2,6 +2,7 @@ import { UaferError } from '../errors.js';
 import { fivePoints, parsePointLines } from '../faces/landmarks.js';
 import type { Face } from '../faces/types.js';
 import { readRegularFileSync } from '../regularFiles.js';
+import { shown } from '../shown.js';
 import { reasonOf } from '../systemErrors.js';
 
 /** Eyes, nose, corners of the mouth. */
@@ -15,7 +16,7 @@ const POINTS = 5;
  */
 export function readLandmarkFile(path: string): Face {
   const points = parsePointLines(readText(path), POINTS);
-  if (typeof points === 'string') throw new UaferError('DATA', `${path}:${points}`);
+  if (typeof points === 'string') throw new UaferError('DATA', `${shown(path)}:${shown(points)}`);
   const [xs, ys] = [points.map(({ x }) => x), points.map(({ y }) => y)];
   const [left, top] = [Math.min(...xs), Math.min(...ys)];
   const box = { left, top, width: Math.max(...xs) - left, height: Math.max(...ys) - top };
@@ -26,6 +27,6 @@ function readText(path: string): string {
   try {
     return readRegularFileSync(path, 'annotation').toString('utf8');
   } catch (cause) {
-    throw new UaferError('DATA', `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new UaferError('DATA', `${shown(path)} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }

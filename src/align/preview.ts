@@ -1,13 +1,17 @@
-/** A sheet that shows photos with what was found in them, and beside each the aligned picture. */
-import { join } from 'node:path';
+/** A sheet that shows photos with what was found in them, and beside each the aligned pictures. */
+import { dirname, join } from 'node:path';
 import { escapeUTF8 } from 'entities';
-import sharp, { type Sharp } from 'sharp';
+import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { decodePicture } from '../codec/decode.js';
+import { forEachConcurrently } from '../concurrent.js';
 import { writeFileAtomically } from '../files.js';
-import { type AlignJob, type PictureRecord, writtenFiles } from './job.js';
+import { shown } from '../shown.js';
+import { type AlignJob, isUpright, type PictureRecord, writtenFiles } from './job.js';
 
 const PAIRS = 24;
 const COLUMNS = 3;
+/** A photo of 24 megapixels takes 72 MB when it is decoded. */
+const PHOTOS_AT_ONCE = 4;
 const TILE = 224;
 const GAP = 8;
 const CAPTION = 18;
@@ -16,29 +20,26 @@ const PAIR = { width: 2 * TILE + 3 * GAP, height: TILE + 2 * GAP + CAPTION };
 type Readable = Exclude<PictureRecord, { error: string }>;
 
 /**
- * Writes `preview.png` into `out` and returns its path: up to 24 photos, spread evenly over the records, each with boxes and landmarks drawn
- * and beside it (the first of) what was written. Null when no picture could be read.
+ * Writes the sheet to `path`, in the folder of the aligned pictures: up to 24 photos, spread evenly over the records, each with boxes and
+ * landmarks drawn, as alignment saw it, and beside it all that was written of it. False when no picture could be read.
  */
 export async function writePreview(
   jobs: readonly AlignJob[],
   records: Iterable<PictureRecord>,
-  out: string,
-): Promise<string | null> {
+  path: string,
+): Promise<boolean> {
   const shown = spread(records, PAIRS);
-  if (shown.length === 0) return null;
-  const paths = new Map(jobs.map(({ file, path }) => [file, path]));
+  if (shown.length === 0) return false;
+  const byName = new Map(jobs.map((job) => [job.file, job]));
   const rows = Math.ceil(shown.length / COLUMNS);
-  const tiles = await Promise.all(
-    shown.map(async (record, i) => ({
-      input: await pair(record, paths.get(record.file) as string, out),
-      left: (i % COLUMNS) * PAIR.width,
-      top: Math.floor(i / COLUMNS) * PAIR.height,
-    })),
-  );
+  const tiles: OverlayOptions[] = [];
+  await forEachConcurrently([...shown.entries()], PHOTOS_AT_ONCE, async ([i, record]) => {
+    const input = await pair(record, byName.get(record.file) as AlignJob, dirname(path));
+    tiles[i] = { input, left: (i % COLUMNS) * PAIR.width, top: Math.floor(i / COLUMNS) * PAIR.height };
+  });
   const sheet = blank(Math.min(COLUMNS, shown.length) * PAIR.width, rows * PAIR.height).composite(tiles);
-  const path = join(out, 'preview.png');
   writeFileAtomically(path, await sheet.png().toBuffer());
-  return path;
+  return true;
 }
 
 /** Up to `most` of the pictures that could be read, at equal distances. */
@@ -53,44 +54,72 @@ function spread(records: Iterable<PictureRecord>, most: number): Readable[] {
   return found;
 }
 
-async function pair(record: Readable, path: string, out: string): Promise<Buffer> {
+async function pair(record: Readable, job: AlignJob, out: string): Promise<Buffer> {
   const { width, height } = record;
   const scale = TILE / Math.max(width, height);
   const size = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
-  const { data } = await decodePicture(path, { upright: true });
+  const { data } = await decodePicture(job.path, { upright: isUpright(job) });
   const photo = await sharp(data, { raw: { width, height, channels: 3 } })
     .resize(size)
     .png()
     .toBuffer();
-  const [written] = writtenFiles(record);
-  const after = written === undefined ? [] : [{ input: await fitted(join(out, written)), left: TILE + 2 * GAP, top: GAP }];
   const drawing = Buffer.from(overlay(record, scale));
   return blank(PAIR.width, PAIR.height)
-    .composite([{ input: photo, left: GAP, top: GAP }, ...after, { input: drawing, left: 0, top: 0 }])
+    .composite([{ input: photo, left: GAP, top: GAP }, ...(await results(record, out)), { input: drawing, left: 0, top: 0 }])
     .png()
     .toBuffer();
 }
 
-function fitted(path: string): Promise<Buffer> {
-  return sharp(path).resize(TILE, TILE, { fit: 'contain', background: '#ffffff' }).png().toBuffer();
+/** Where what was written of a photo stands: in a square grid of as many columns as that takes. */
+function grid(count: number): { left: number; top: number; side: number }[] {
+  const columns = Math.ceil(Math.sqrt(count));
+  const side = Math.floor(TILE / columns);
+  const place = (i: number) => ({
+    left: TILE + 2 * GAP + (i % columns) * side,
+    top: GAP + Math.floor(i / columns) * side,
+    side,
+  });
+  return Array.from({ length: count }, (_, i) => place(i));
 }
 
-/** Green is what was aligned, grey the other faces. */
-function overlay({ file, faces, noFace }: Readable, scale: number): string {
+function results(record: Readable, out: string): Promise<OverlayOptions[]> {
+  const written = writtenFiles(record);
+  const places = grid(written.length);
+  return Promise.all(
+    places.map(async ({ left, top, side }, i) => ({ input: await fitted(join(out, written[i] as string), side), left, top })),
+  );
+}
+
+function fitted(path: string, side: number): Promise<Buffer> {
+  return sharp(path).resize(side, side, { fit: 'contain', background: '#ffffff' }).png().toBuffer();
+}
+
+/** Green is what was aligned, grey the other faces. Of several, each has its number beside the box and on the picture. */
+function overlay(record: Readable, scale: number): string {
+  const { file, faces, noFace } = record;
+  const written = writtenFiles(record);
+  const places = written.length > 1 ? grid(written.length) : [];
   const at = (value: number) => (GAP + value * scale).toFixed(1);
-  const marks = faces.flatMap(({ box, landmarks, written }) => {
-    const colour = written === undefined ? '#8a949b' : '#15b36b';
+  const marks = faces.flatMap(({ box, landmarks, written: own }) => {
+    const colour = own === undefined ? '#8a949b' : '#15b36b';
     const size = `width="${(box.width * scale).toFixed(1)}" height="${(box.height * scale).toFixed(1)}"`;
     const points = Object.values(landmarks).map(({ x, y }) => `<circle cx="${at(x)}" cy="${at(y)}" r="2.2" fill="${colour}"/>`);
     return [
       `<rect x="${at(box.left)}" y="${at(box.top)}" ${size} fill="none" stroke="${colour}" stroke-width="2"/>`,
       ...points,
+      ...(places.length > 0 && own !== undefined ? [number(written.indexOf(own), at(box.left), at(box.top - 3 / scale))] : []),
     ];
   });
-  const caption = `${file.length > 48 ? `...${file.slice(-45)}` : file}${noFace ? ' (no face)' : ''}`;
+  const numbers = places.map(({ left, top }, i) => number(i, left + 3, top + 12));
+  const name = shown(file);
+  const caption = `${name.length > 48 ? `...${name.slice(-45)}` : name}${noFace ? ' (no face)' : ''}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${PAIR.width}" height="${PAIR.height}" font-family="sans-serif" font-size="12" fill="#334">
     <clipPath id="photo"><rect x="${GAP}" y="${GAP}" width="${TILE}" height="${TILE}"/></clipPath>
-    <g clip-path="url(#photo)">${marks.join('')}</g><text x="${GAP}" y="${TILE + 2 * GAP + 9}">${escapeUTF8(caption)}</text></svg>`;
+    <g clip-path="url(#photo)">${marks.join('')}</g>${numbers.join('')}<text x="${GAP}" y="${TILE + 2 * GAP + 9}">${escapeUTF8(caption)}</text></svg>`;
+}
+
+function number(i: number, x: number | string, y: number | string): string {
+  return `<text x="${x}" y="${y}" stroke="#ffffff" stroke-width="3" paint-order="stroke">${i + 1}</text>`;
 }
 
 function blank(width: number, height: number): Sharp {

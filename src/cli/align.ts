@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AlignResult, alignPictures, reasonLeftOut } from '../align/alignPictures.js';
 import { findPictures, withLandmarks } from '../align/inputs.js';
@@ -9,6 +10,7 @@ import type { AlignStyle } from '../faces/alignFace.js';
 import type { Selection } from '../faces/select.js';
 import type { DetectorName } from '../faces/types.js';
 import { createProgress, type Progress } from '../progress.js';
+import { shown } from '../shown.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
 
@@ -86,7 +88,8 @@ export function addAlign(command: Command): void {
     .addHelpText(
       'after',
       `
-A folder's tree is kept. faces.jsonl in the output tells boxes, landmarks and scores of every photo, left-out.txt what was not aligned and
+A folder's tree is kept. Several faces of a.jpg become a_1.jpg, a_2.jpg, ...; a name that belongs to another photo gets _ at its end, and
+none takes another's place. faces.jsonl in the output tells boxes, landmarks and scores of every photo, left-out.txt what was not aligned and
 why. Pictures that were made with the same settings are not made again: the same command goes on after an interruption.
 
 Examples:
@@ -117,8 +120,8 @@ async function alignCommand(paths: readonly string[], options: AlignCommandOptio
   report(result, jobs, out, options);
   if (result.stopped) process.exitCode = 130;
   else if (options.preview) {
-    const preview = await writePreview(jobs, result.records, out);
-    if (preview) note(`Preview: ${preview}`);
+    const preview = join(out, result.preview);
+    if (await writePreview(jobs, result.records, preview)) note(`Preview: ${preview}`);
   }
 }
 
@@ -134,7 +137,7 @@ function report(
   for (const record of records) {
     const why = reasonLeftOut(record);
     if (why === null) count.aligned++;
-    else reasons.push(`  ${record.file}: ${why}`);
+    else reasons.push(`  ${shown(record.file)}: ${shown(why)}`);
     if ('error' in record) count.unreadable++;
     else if (record.noFace) count.withoutFace++;
   }

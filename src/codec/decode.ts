@@ -2,6 +2,7 @@ import { decode as decodeBmp } from 'bmp-ts';
 import { UaferError } from '../errors.js';
 import type { Picture } from '../image/picture.js';
 import { readRegularFile } from '../regularFiles.js';
+import { shown } from '../shown.js';
 import { reasonOf } from '../systemErrors.js';
 import { decodeSmallJpeg, type JpegHeader, readJpegHeader } from './jpeg.js';
 import { loadSharp } from './sharp.js';
@@ -106,7 +107,10 @@ function requireBmpSize(bytes: Uint8Array): void {
 }
 
 function unreadable(name: string, cause: unknown): UaferError {
-  return new UaferError('IMAGE', `${name} cannot be read as a picture: ${reasonOf(cause)}`, { cause });
+  const reason = reasonOf(cause)
+    .trim()
+    .replace(/\s*\n\s*/g, '; ');
+  return new UaferError('IMAGE', `${shown(name)} cannot be read as a picture: ${shown(reason)}`, { cause });
 }
 
 function repeatGrey(grey: Uint8Array): Uint8Array {

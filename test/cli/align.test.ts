@@ -1,11 +1,22 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePicture } from '#uafer/codec/decode.js';
+import { controlsIn } from '../support/controls.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { specialFiles } from '../support/specialFiles.js';
 import { main, uafer } from './run.js';
@@ -22,6 +33,23 @@ function photos(folder: string, count: number): string {
   mkdirSync(photosAt, { recursive: true });
   for (const name of faces.slice(0, count)) copyFileSync(join(FACES, name), join(photosAt, name));
   return photosAt;
+}
+
+/** What `faces.jsonl` says of a face. */
+interface Found {
+  score: number;
+  written?: string;
+}
+
+type Four = [string, string, string, string];
+
+/** A photo of these faces beside each other. */
+async function group(path: string, of: readonly number[]): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const shownFaces = of.map((face, i) => ({ input: join(FACES, faces[face] as string), left: 20 + i * 260, top: 40 }));
+  const width = 40 + 260 * Math.max(1, of.length);
+  const photo = sharp({ create: { width, height: 300, channels: 3, background: '#888888' } }).composite(shownFaces);
+  await (path.endsWith('.jpg') ? photo.jpeg() : path.endsWith('.webp') ? photo.webp() : photo.png()).toFile(path);
 }
 
 const align = (...args: string[]) => uafer(['align', ...args], { cwd: tmpdir() });
@@ -151,6 +179,148 @@ describe('uafer align', () => {
     const single = join(folder.path, 'single');
     await align(photo, single, '--faces', 'central', '--style', 'margin', '--margin', '20', '--size', '96');
     expect((await sharp(join(single, 'group.jpg')).metadata()).width).toBe(96);
+  });
+
+  it('gives no face the name of another photo, with any number of threads, and after an interruption', async () => {
+    using folder = temporaryFolder();
+    const input = photos(folder.path, 30);
+    // Aligned, a.jpg's two faces, a_1.jpg's one and a_2.jpg's two would share names; x.webp and x.webp.png too.
+    await group(join(input, 'a.jpg'), [0, 1]);
+    await group(join(input, 'a_1.jpg'), [2]);
+    await group(join(input, 'a_2.jpg'), [3, 4]);
+    await group(join(input, 'a_9.jpg'), []);
+    await group(join(input, 'x.webp'), [5]);
+    await group(join(input, 'x.webp.png'), [6]);
+    await group(join(input, 'preview.png'), [7]);
+    const outs = ['1', '3'].map((workers) => ({ workers, out: join(folder.path, `out${workers}`) }));
+    for (const { workers, out } of outs) {
+      const { stderr, code } = await align(input, out, '--faces', 'all', '--workers', workers, '--preview');
+      expect(stderr).toContain('36 of 37 pictures aligned');
+      expect(stderr).toContain(`Preview: ${join(out, 'preview_.png')}`);
+      expect(code).toBe(0);
+    }
+    const out = outs[0]?.out as string;
+    const written = new Map(records(out).map(({ file, faces: found }) => [file, found.map((face: Found) => face.written)]));
+    expect(written.get('a.jpg')).toEqual(['a_1_.jpg', 'a_2_.jpg']);
+    expect(written.get('a_1.jpg')).toEqual(['a_1.jpg']);
+    expect(written.get('a_2.jpg')).toEqual(['a_2_1.jpg', 'a_2_2.jpg']);
+    expect(written.get('x.webp')).toEqual(['x.webp_.png']);
+    expect(written.get('x.webp.png')).toEqual(['x.webp.png']);
+    const all = [...written.values()].flat();
+    expect([all.length, new Set(all).size]).toEqual([38, 38]);
+    expect(tree(out)).toEqual([...all, 'faces.jsonl', 'left-out.txt', 'preview_.png'].sort());
+    expect(contents(outs[1]?.out as string)).toEqual(contents(out));
+
+    const broken = join(folder.path, 'broken');
+    const args = ['align', input, broken, '--faces', 'all', '--workers', '1', '--preview'];
+    expect((await interrupted(args, join(broken, 'faces.jsonl'))).code).toBe(130);
+    await uafer(args);
+    expect(contents(broken)).toEqual(contents(out));
+  });
+
+  it('mends what an earlier version wrote over each other, and leaves other photos of an earlier run alone', async () => {
+    using folder = temporaryFolder();
+    const [both, first, second, out] = ['both', 'first', 'second', 'out'].map((name) => join(folder.path, name)) as Four;
+    await group(join(both, 'a.jpg'), [0, 1]);
+    await group(join(both, 'a_1.jpg'), [2]);
+    await align(both, out, '--faces', 'all');
+    // As uafer 0.1.0 left it: both photos claim a_1.jpg, which holds the face of one of them.
+    const log = join(out, 'faces.jsonl');
+    writeFileSync(log, readFileSync(log, 'utf8').replace('"a_1_.jpg"', '"a_1.jpg"'));
+    copyFileSync(join(out, 'a_1_.jpg'), join(out, 'a_1.jpg'));
+    rmSync(join(out, 'a_1_.jpg'));
+    const mended = await align(both, out, '--faces', 'all', '--json');
+    expect(JSON.parse(mended.stdout)).toMatchObject({ aligned: 2, kept: 0 });
+    const fresh = join(folder.path, 'fresh');
+    await align(both, fresh, '--faces', 'all');
+    expect(contents(out)).toEqual(contents(fresh));
+
+    await group(join(first, 'b.jpg'), [3, 4]);
+    await group(join(second, 'b_1.jpg'), [5]);
+    await align(first, out, '--faces', 'all');
+    const before = readFileSync(join(out, 'b_1.jpg'));
+    await align(second, out, '--faces', 'all');
+    expect(readFileSync(join(out, 'b_1.jpg'))).toEqual(before);
+    expect(existsSync(join(out, 'b_1_.jpg'))).toBe(true);
+    for (const input of [first, second, both])
+      expect(JSON.parse((await align(input, out, '--faces', 'all', '--json')).stdout)).toMatchObject({
+        withoutFace: 0,
+        unreadable: 0,
+      });
+    expect(JSON.parse((await align(both, out, '--faces', 'all', '--json')).stdout).kept).toBe(2);
+  });
+
+  it('shows on the sheet all that was written of a photo', async () => {
+    using folder = temporaryFolder();
+    const photo = join(folder.path, 'group.jpg');
+    await group(photo, [0, 1, 2]);
+    const out = join(folder.path, 'out');
+    await align(photo, out, '--faces', 'all', '--preview');
+    const [record] = records(out);
+    const written: string[] = record.faces.map((face: Found) => face.written);
+    expect(written).toHaveLength(3);
+    for (const [i, name] of written.entries()) {
+      // Squares of 112 pixels, two in a row; the number in the corner is left out.
+      const shownAt = { left: 240 + (i % 2) * 112 + 14, top: 8 + Math.floor(i / 2) * 112 + 14, width: 98, height: 98 };
+      const onSheet = await sharp(join(out, 'preview.png')).extract(shownAt).removeAlpha().raw().toBuffer();
+      const result = await sharp(join(out, name)).resize(112, 112).png().toBuffer();
+      const expected = await sharp(result).extract({ left: 14, top: 14, width: 98, height: 98 }).raw().toBuffer();
+      // Laying one over the other rounds once more.
+      const off = Math.max(...onSheet.map((value, at) => Math.abs(value - (expected[at] as number))));
+      expect(off, name).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('shows a turned photo on the sheet as alignment saw it, with landmarks given and without', async () => {
+    using folder = temporaryFolder();
+    const input = join(folder.path, 'photos');
+    mkdirSync(input);
+    // Above red, below blue in the stored rows, which EXIF says are to be turned by a quarter to the right.
+    const half = (background: string) =>
+      sharp({ create: { width: 200, height: 80, channels: 3, background } })
+        .png()
+        .toBuffer();
+    await sharp(await half('red'))
+      .extend({ bottom: 80, background: 'blue' })
+      .withMetadata({ orientation: 6 })
+      .png()
+      .toFile(join(input, 'a.png'));
+    writeFileSync(join(folder.path, 'a.txt'), '70 60\n130 60\n100 80\n80 100\n120 100\n');
+    const colours = async (...options: string[]) => {
+      const out = join(folder.path, `out${options.length}`);
+      expect((await align(input, out, '--preview', ...options)).code).toBe(0);
+      const [{ width, height }] = records(out);
+      const sheet = await sharp(join(out, 'preview.png')).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+      const at = (x: number, y: number) => [...sheet.data.subarray((y * sheet.info.width + x) * 3).subarray(0, 3)];
+      return { size: [width, height], left: at(20, 20), right: at(170, 20), below: at(20, 170) };
+    };
+    const [red, blue] = [
+      [255, 0, 0],
+      [0, 0, 255],
+    ];
+    expect(await colours('--landmarks', folder.path)).toEqual({ size: [200, 160], left: red, right: red, below: blue });
+    expect(await colours()).toEqual({ size: [160, 200], left: blue, right: red, below: blue });
+  });
+
+  it('shows names that would act on a terminal as they are, everywhere', async () => {
+    using folder = temporaryFolder();
+    const input = photos(folder.path, 0);
+    const name = 'a\x1b[31m\x9b2J\u202egpj\nb & <c>';
+    await group(join(input, `${name}.jpg`), [0]);
+    writeFileSync(join(input, `${name}\t.png`), 'no picture');
+    writeFileSync(join(folder.path, 'list.txt'), `photos/gone\x1b[2J.jpg\n`);
+    const out = join(folder.path, 'out\x1b[5m');
+    const { code, stderr, stdout } = await align(input, out, '--preview', '--json');
+    expect(stderr).toContain('1 of 2 pictures aligned');
+    expect(stderr).toContain('a\\x1b[31m\\x9b2J\\u202egpj\\nb & <c>\\t.png cannot be read as a picture');
+    expect(code).toBe(0);
+    expect(existsSync(join(out, 'preview.png'))).toBe(true);
+    const left = readFileSync(join(out, 'left-out.txt'), 'utf8');
+    expect(left.split('\n')).toHaveLength(2);
+    expect(left).toMatch(/^a\\x1b\[31m\\x9b2J\\u202egpj\\nb & <c>\\t\.png\t.* cannot be read as a picture: ./);
+    const list = await align(join(folder.path, 'list.txt'), join(folder.path, 'out2'));
+    expect(list.stderr).toMatch(/list\.txt:1: there is no picture .*gone\\x1b\[2J\.jpg/);
+    for (const text of [stderr, stdout, list.stderr, left.replaceAll('\t', '')]) expect(controlsIn(text)).toEqual([]);
   });
 
   it('aligns with the fast detector too, and its options', async () => {
