@@ -3,7 +3,7 @@ import { clipFile, downloadedClip } from '../download.js';
 import { diagnoseEngine, type EngineReport } from '../engine/diagnose.js';
 import { UaferError } from '../errors.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
-import { printJson } from './output.js';
+import { printJson, printText } from './output.js';
 
 interface Report {
   node: string;
@@ -25,7 +25,7 @@ export function addDoctor(command: Command): void {
       clip: downloadedClip(),
     };
     if (json) printJson(report);
-    else process.stdout.write(`${describe(report).join('\n')}\n`);
+    else printText(describe(report).join('\n'));
     if (report.engine.problem) process.exitCode = 1;
   });
 }

@@ -18,7 +18,7 @@ import {
   type OptionValues,
   originalValues,
 } from './configOptions.js';
-import { notes, printJson, type Verbosity } from './output.js';
+import { notes, printJson, printText, type Verbosity } from './output.js';
 
 interface EvalOptions extends Verbosity {
   checkpoint: string;
@@ -88,7 +88,7 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
     formatMetrics(metrics, { detail: scores, intervals: trust.intervals }),
     ...(scores ? [formatTrust(trust)] : []),
   ];
-  process.stdout.write(`${texts.join('\n\n')}\n`);
+  printText(texts.join('\n\n'));
 }
 
 function wholeNumber(text: string): number {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
+import { shownText } from '../shown.js';
 import { systemFailure } from '../systemErrors.js';
 import { normaliseArguments } from './arguments.js';
 
@@ -61,7 +62,7 @@ async function program(args: readonly string[]): Promise<Command> {
     .helpOption('-h, --help', 'print this help')
     .option('--debug', 'print the stack of an error')
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
+    .configureOutput({ writeErr: say, outputError: (text, write) => write(text.replace(/^error: /, 'uafer: ')) })
     .showSuggestionAfterError()
     .exitOverride();
   const wanted = args.find((arg) => arg in COMMANDS);
@@ -83,14 +84,19 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** On stderr, whatever names stand in it. */
+function say(text: string): void {
+  process.stderr.write(shownText(text));
+}
+
 function report(error: unknown, debug: boolean): number {
   // commander has printed its message (or the help that was asked for) already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const known = error instanceof UaferError ? error : systemFailure(error);
   const hint = known || debug ? '' : ' (this is a fault of uafer; --debug prints where it happened)';
-  process.stderr.write(`uafer: ${known?.message ?? message}${hint}\n`);
-  if (debug) process.stderr.write(`${stack}\n`);
+  say(`uafer: ${known?.message ?? message}${hint}\n`);
+  if (debug) say(`${stack}\n`);
   return known?.exitCode ?? 1;
 }
 

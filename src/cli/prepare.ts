@@ -19,7 +19,7 @@ import { formatSummary } from '../prepare/summary.js';
 import { type Written, writePlan } from '../prepare/write.js';
 import { createProgress, type Progress } from '../progress.js';
 import { abortOnInterrupt } from './interrupt.js';
-import { notes, printJson, type Verbosity } from './output.js';
+import { notes, printJson, printText, type Verbosity } from './output.js';
 
 /** The options of all sets; those that a set lacks keep the default. */
 interface PrepareOptions extends Verbosity {
@@ -187,7 +187,7 @@ async function prepareCommand(set: PreparedSet, raw: string, out: string, option
   try {
     const written = await write(plan, raw, out, options, signal);
     if (options.json) printJson(summaryOf(plan, written, out));
-    else process.stdout.write(`${formatSummary(plan, written, out)}\n`);
+    else printText(formatSummary(plan, written, out));
   } finally {
     plan.close();
   }

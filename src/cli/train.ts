@@ -4,6 +4,7 @@ import type { TrainConfig } from '../config/schema.js';
 import { headline, percent } from '../report/metricsText.js';
 import type { TrainResult } from '../run/messages.js';
 import { findRun, runFolder } from '../run/runFolder.js';
+import { shellWord } from '../shown.js';
 import { runTraining } from '../train/trainingHost.js';
 import {
   addConfigOptions,
@@ -94,6 +95,6 @@ function summary({ ending, runFolder: run, best, metrics, steps }: TrainResult):
   const limit = { maxSteps: ' --max-steps N', maxMinutes: ' --max-minutes N', stopped: '', finished: null, patience: null }[
     ending
   ];
-  if (limit !== null) lines.push(`Go on with: uafer train --resume ${run}${limit}`);
+  if (limit !== null) lines.push(`Go on with: uafer train --resume ${shellWord(run)}${limit}`);
   return lines;
 }

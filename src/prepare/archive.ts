@@ -9,6 +9,7 @@ import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { UaferError } from '../errors.js';
 import { isLitter } from '../files.js';
 import { type FileKind, openRegularFile, requireSize } from '../regularFiles.js';
+import { shown } from '../shown.js';
 import { reasonOf } from '../systemErrors.js';
 
 /** A file in an archive: its name, size and checksum. */
@@ -65,7 +66,7 @@ async function readEntries(zip: ZipFile): Promise<Map<string, Entry>> {
 }
 
 async function readEntry(archive: OpenFile, entry: Entry, kind: FileKind, code: 'DATA' | 'IMAGE'): Promise<Buffer> {
-  const where = `${archive.path}/${entry.fileName}`;
+  const where = shown(`${archive.path}/${entry.fileName}`);
   if (entry.isEncrypted())
     throw new UaferError('DATA', `${where} is encrypted: unpack the archive with the password that its owners gave you`);
   try {

@@ -46,6 +46,8 @@ export interface LeftOut {
   /** Picture, row or sequence. */
   where: string;
   why: string;
+  /** As `why`, with what is true of this one alone. */
+  detail?: string;
 }
 
 /** Pictures of each class as the owners state them, by the part that they state it of. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { UaferError } from '../errors.js';
 import { filesBelow, isFolder, sizeAndTime } from '../files.js';
 import { type FileKind, readRegularFile } from '../regularFiles.js';
+import { shown } from '../shown.js';
 import { reasonOf } from '../systemErrors.js';
 import { type ArchiveEntry, openArchive } from './archive.js';
 import type { PictureSource } from './plan.js';
@@ -79,7 +80,7 @@ async function readFile(path: string, kind: FileKind, code: 'DATA' | 'IMAGE'): P
   try {
     return await readRegularFile(path, kind);
   } catch (cause) {
-    throw new UaferError(code, `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new UaferError(code, `${shown(path)} cannot be read: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,3 +1,4 @@
+import { shellWord } from '../shown.js';
 import { textTable } from '../textTable.js';
 import type { Plan, Published } from './plan.js';
 import type { Written } from './write.js';
@@ -14,7 +15,7 @@ export function formatSummary(plan: Plan, written: Written, out: string): string
       ? [`In ${withoutFace} pictures no face was found; they are there without alignment (${out}/pictures.jsonl).`]
       : []),
     ...(plan.notes.length > 0 ? [plan.notes.map((note) => `Note: ${note}`).join('\n')] : []),
-    `Train with --dataset ${plan.layout.dataset} --data-path ${out}`,
+    `Train with --dataset ${plan.layout.dataset} --data-path ${shellWord(out)}`,
   ];
   return parts.join('\n\n');
 }

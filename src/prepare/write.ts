@@ -6,6 +6,7 @@ import { forEachConcurrently } from '../concurrent.js';
 import { createDirectoryIndex } from '../directories.js';
 import { UaferError } from '../errors.js';
 import { liesIn, makeFolder, writeFileAtomically } from '../files.js';
+import { shown } from '../shown.js';
 import { type Made, NO_FACE } from './make.js';
 import type { PictureMaker } from './maker.js';
 import { type Journal, type JournalEntry, openJournal } from './pictureJournal.js';
@@ -74,7 +75,7 @@ export async function writePlan(plan: Plan, options: WriteOptions): Promise<Writ
   }
   const dropped = droppedPictures(plan, journal);
   refuseTooMany(dropped, plan, options);
-  const leftOut = [...plan.leftOut, ...dropped.map(({ where, why }) => ({ where, why }))];
+  const leftOut = [...plan.leftOut, ...dropped];
   if (changed || !manifest.finished) finish(plan, journal, leftOut, out, manifest);
   return {
     counts: plan.layout.count(out),
@@ -95,7 +96,7 @@ function refuseSharedPaths(pictures: readonly PlannedPicture[]): void {
   for (const { path, source } of pictures) {
     const earlier = seen.get(path);
     if (earlier !== undefined)
-      throw new UaferError('DATA', `${earlier} and ${source.where} would both become ${path}: rename one`);
+      throw new UaferError('DATA', `${shown(earlier)} and ${shown(source.where)} would both become ${shown(path)}: rename one`);
     seen.set(path, source.where);
   }
 }
@@ -179,25 +180,35 @@ async function makeOne({ source, path, face }: PlannedPicture, maker: PictureMak
 }
 
 interface Dropped extends LeftOut {
-  unreadable: boolean;
+  /** In a sentence, for a picture that cannot be read. */
+  unreadable?: string;
 }
 
 function droppedPictures(plan: Plan, journal: Journal): Dropped[] {
   return plan.pictures.flatMap(({ path, source }): Dropped[] => {
     const { outcome, why = '' } = journal.get(path) as JournalEntry;
-    if (outcome === 'skipped') return [{ where: source.where, why, unreadable: false }];
-    return outcome === 'unreadable' ? [{ where: why, why: 'it cannot be read', unreadable: true }] : [];
+    const { where } = source;
+    if (outcome === 'skipped') return [{ where, why }];
+    return outcome === 'unreadable'
+      ? [{ where, why: 'it cannot be read', detail: withoutName(why, where), unreadable: why }]
+      : [];
   });
 }
 
+/** `a.jpg cannot be unpacked: ...` -> `it cannot be unpacked: ...`: the name stands in a column of its own. */
+function withoutName(sentence: string, where: string): string {
+  const name = shown(where);
+  return sentence.startsWith(`${name} `) ? `it${sentence.slice(name.length)}` : sentence;
+}
+
 function refuseTooMany(dropped: readonly Dropped[], plan: Plan, { allowUnreadable, out }: WriteOptions): void {
-  const unreadable = dropped.filter((one) => one.unreadable);
+  const unreadable = dropped.flatMap((one) => one.unreadable ?? []);
   if (allowUnreadable || unreadable.length <= plan.pictures.length * UNREADABLE_SHARE) return;
-  const shown = unreadable.slice(0, 8).map(({ where }) => `\n  ${where}`);
+  const named = unreadable.slice(0, 8).map((sentence) => `\n  ${shown(sentence)}`);
   throw new UaferError(
     'DATA',
     `${unreadable.length} of ${plan.pictures.length} pictures cannot be read, more than 1%: mend the download and run the same command ` +
-      `again, or leave them out with --allow-unreadable. ${out} is kept.${shown.join('')}`,
+      `again, or leave them out with --allow-unreadable. ${out} is kept.${named.join('')}`,
   );
 }
 
@@ -206,7 +217,10 @@ function finish(plan: Plan, journal: Journal, leftOut: readonly LeftOut[], out: 
   const planned = new Set(plan.pictures.map(({ path }) => path));
   for (const path of journal.keys()) if (!planned.has(path)) rmSync(join(stage, path), { force: true });
   journal.rewrite([...planned]);
-  writeFileAtomically(join(out, 'left-out.txt'), leftOut.map(({ where, why }) => `${where}\t${why}\n`).join(''));
+  writeFileAtomically(
+    join(out, 'left-out.txt'),
+    leftOut.map(({ where, why, detail = why }) => `${shown(where)}\t${shown(detail)}\n`).join(''),
+  );
   const kept = plan.pictures.filter(({ path }) => !isDropped(journal.get(path) as JournalEntry));
   for (const [path, text] of Object.entries(plan.layout.lists(kept))) writeFileAtomically(join(stage, path), text);
   for (const top of plan.layout.tops) {

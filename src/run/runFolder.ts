@@ -6,6 +6,7 @@ import { CONFIG_FILE } from '../config/defaultRunPath.js';
 import { type TrainConfig, trainConfigSchema } from '../config/schema.js';
 import { UaferError } from '../errors.js';
 import { makeFolder, writeFileAtomically } from '../files.js';
+import { shellWord } from '../shown.js';
 import { checkpointFolder } from './checkpoint.js';
 
 /** The files of a run, by path. */
@@ -40,7 +41,7 @@ export function refuseOverwrite(path: string): void {
   if (!holdsRun(path)) return;
   throw new UaferError(
     'USAGE',
-    `${path} holds a run already. Continue it with --resume ${path}, or choose another folder with --out.`,
+    `${path} holds a run already. Continue it with --resume ${shellWord(path)}, or choose another folder with --out.`,
   );
 }
 
