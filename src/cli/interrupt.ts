@@ -1,8 +1,8 @@
-/** Ctrl-C, and what a cluster sends before it takes a machine back. */
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** Ctrl-C, what a cluster sends before it takes a machine back, and what comes when the terminal goes. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * A signal that the first Ctrl-C (or SIGTERM) aborts, with `onFirst` told. From then on the system itself ends the process at the next
+ * A signal that the first Ctrl-C (or SIGTERM, or SIGHUP) aborts, with `onFirst` told. From then on the system itself ends the process at the next
  * one, at once and whatever a thread waits for: a handler of ours could not, since Node waits for its threads when it exits, and a thread
  * in a system call that never returns never ends.
  */

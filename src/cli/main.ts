@@ -6,6 +6,7 @@ import { packagePath } from '../paths.js';
 import { shownText } from '../shown.js';
 import { systemFailure } from '../systemErrors.js';
 import { normaliseArguments } from './arguments.js';
+import { watchReader } from './reader.js';
 
 const USAGE_EXIT_CODE = 2;
 
@@ -100,11 +101,7 @@ function report(error: unknown, debug: boolean): number {
   return known?.exitCode ?? 1;
 }
 
-// A reader that has seen enough, as in `uafer train --help | head`, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  process.exit(report(systemFailure(error, 'The result could not be written to the standard output') ?? error, false));
-});
-// Where nothing can be said, the work goes on, and its exit code tells how it ended.
-process.stderr.on('error', () => {});
+watchReader((error) =>
+  process.exit(report(systemFailure(error, 'The result could not be written to the standard output') ?? error, false)),
+);
 process.exitCode = await main(process.argv.slice(2));

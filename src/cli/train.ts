@@ -16,6 +16,7 @@ import {
 } from './configOptions.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, printJson, type Verbosity } from './output.js';
+import { workOnUnread } from './reader.js';
 import { trainingProgress } from './trainingProgress.js';
 
 interface TrainOptions extends Verbosity {
@@ -56,6 +57,7 @@ Examples:
 async function trainCommand(options: TrainOptions & OptionValues): Promise<void> {
   const note = notes(options);
   const config = configuration(options, note);
+  workOnUnread();
   const stopSignal = abortOnInterrupt(() => note('Stopping after this step, with a checkpoint. Ctrl-C again stops at once.'));
   const progress = trainingProgress(options);
   const resume = options.resume !== undefined;
