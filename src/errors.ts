@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'TEXT_TOO_LONG'
   | 'DOWNLOAD'
   | 'DIVERGED'
+  | 'LOCKED'
   | 'INTERRUPTED'
   | 'IO';
 

@@ -76,19 +76,23 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
     progress ??= createProgress({ label: 'evaluating', total, unit: 'batches', start: done, quiet: options.quiet ?? false });
     progress.update(done);
   };
-  const { checkpoint, subset, scores = false } = options;
+  const { subset, scores = false } = options;
   const bootstrap = options.bootstrap > 0 ? options.bootstrap : undefined;
-  const evaluation = isExported(checkpoint) ? evaluateExported : evaluateCheckpoint;
-  const result = await evaluation(checkpoint, config, { subset, bootstrap, onBatch }).finally(() => progress?.stop());
+  const evaluation = isExported(options.checkpoint) ? evaluateExported : evaluateCheckpoint;
+  const result = await evaluation(options.checkpoint, config, { subset, bootstrap, onBatch, onNote: note }).finally(() =>
+    progress?.stop(),
+  );
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
+  const { checkpoint, loss, metrics, trust } = result;
+  // Printed first: what cannot be written (a full disk) must not take with it what was computed.
+  if (options.json) printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
+  else printText(texts({ metrics, trust }, scores).join('\n\n'));
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
-  const { metrics, trust, loss } = result;
-  if (options.json) return printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
-  const texts = [
-    formatMetrics(metrics, { detail: scores, intervals: trust.intervals }),
-    ...(scores ? [formatTrust(trust)] : []),
-  ];
-  printText(texts.join('\n\n'));
+}
+
+function texts({ metrics, trust }: Pick<CheckpointEvaluation, 'metrics' | 'trust'>, detail: boolean): string[] {
+  const figures = formatMetrics(metrics, { detail, intervals: trust.intervals });
+  return detail ? [figures, formatTrust(trust)] : [figures];
 }
 
 function wholeNumber(text: string): number {
@@ -111,9 +115,9 @@ function writeResults(
   note: (line: string) => void,
 ): void {
   const folder = dirname(resolve(predictions));
-  writePredictions(predictions, dataset.classes, rows);
   // A run's own metrics.json tells of its training and stays.
   const file = holdsRun(folder) ? predictions.replace(/(\.json)?$/, '.metrics.json') : join(folder, 'metrics.json');
   writeFileAtomically(file, `${JSON.stringify({ loss, ...metrics, ...trust }, null, 2)}\n`);
+  writePredictions(predictions, dataset.classes, rows);
   note(`Wrote ${predictions} and ${file}.`);
 }

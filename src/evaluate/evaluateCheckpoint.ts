@@ -6,9 +6,11 @@ import type { Dataset } from '../data/types.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import { readModel } from './readModel.js';
+import { readModel, takenCheckpoint } from './readModel.js';
 
 export interface CheckpointEvaluation extends Evaluation {
+  /** What was evaluated: of a run the checkpoint that was taken, else the path that was given. */
+  checkpoint: string;
   dataset: Dataset;
   /** Every score of the answers side by side. */
   trust: Trust;
@@ -21,6 +23,8 @@ export interface EvaluateCheckpointOptions {
   subset?: string | undefined;
   /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
   bootstrap?: number | undefined;
+  /** Told, in a sentence, what was chosen because nothing was said. */
+  onNote?(note: string): void;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
 }
@@ -29,8 +33,8 @@ export interface EvaluateCheckpointOptions {
 const BOOTSTRAP_SEED = 42;
 
 /**
- * Evaluates a checkpoint on the test pictures of `config.dataset` (the training pictures need not be there): a run or its checkpoint
- * folder, a fine-tuned model (`.pth` of the original or `.safetensors`; the text tower comes from `config.clipPath`), or plain CLIP
+ * Evaluates a checkpoint on the test pictures of `config.dataset` (the training pictures need not be there): a run (its best checkpoint, or
+ * its last one when it was ended before its first evaluation), a checkpoint folder, a fine-tuned model (`.pth` of the original or `.safetensors`; the text tower comes from `config.clipPath`), or plain CLIP
  * weights, which then classify without any fine-tuning. Pictures are made as the checkpoint says that its model takes them; where it says
  * nothing, as the data set's row does. Throws `CHECKPOINT` when the file is none of these or doesn't fit, `DATA` and `IMAGE` as the data
  * set does.
@@ -42,7 +46,8 @@ export async function evaluateCheckpoint(
 ): Promise<CheckpointEvaluation> {
   const config = prepareEngine(asked);
   const dataset = loadTestPart(config, options);
-  const { model, epoch } = readModel(checkpoint, config, dataset.classes);
+  const taken = takenCheckpoint(checkpoint, options.onNote);
+  const { model, epoch } = readModel(taken, config, dataset.classes);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
     const evaluation = await evaluate(model, loader.epoch(0), {
@@ -52,7 +57,7 @@ export async function evaluateCheckpoint(
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),
     });
-    return judge(evaluation as Evaluation, dataset, loader, options);
+    return judge({ ...(evaluation as Evaluation), checkpoint: taken, dataset }, loader, options);
   } finally {
     await loader.close();
   }
@@ -69,15 +74,14 @@ export function loadTestPart(
 
 /** An evaluation with what is known of its data set, and how far its answers can be trusted. */
 export function judge(
-  evaluation: Evaluation,
-  dataset: Dataset,
+  evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable'>,
   { unreadable }: BatchSource,
   { bootstrap: resamples }: EvaluateCheckpointOptions,
 ): CheckpointEvaluation {
   const trust = computeTrust(
     evaluation.predictions,
-    dataset.classes.length,
+    evaluation.dataset.classes.length,
     resamples === undefined ? {} : { bootstrap: { resamples, seed: BOOTSTRAP_SEED } },
   );
-  return { ...evaluation, dataset, trust, unreadable: [...unreadable.values()] };
+  return { ...evaluation, trust, unreadable: [...unreadable.values()] };
 }

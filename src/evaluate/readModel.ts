@@ -21,19 +21,38 @@ export interface ReadModel {
 }
 
 /**
- * The network of `config` with the weights of a checkpoint in place of those that it starts from: a run or its checkpoint folder, a
+ * The network of `config` with the weights of a checkpoint in place of those that it starts from: a run's checkpoint folder, a
  * fine-tuned model (the text tower comes from `config.clipPath`), or plain CLIP weights. Throws `CHECKPOINT` when the file is none of these
  * or doesn't fit.
  */
 export function readModel(checkpoint: string, config: TrainConfig, classes: readonly string[]): ReadModel {
-  const folder = folderOf(checkpoint);
+  const folder = checkpointFolder(checkpoint);
   return { model: modelIn(checkpoint, folder, config, classes), epoch: epochOf(folder, config) };
+}
+
+/** What to read: of a run its best checkpoint, or the last one where there is no best one yet; any other path as it is. */
+export function takenCheckpoint(path: string, onNote: (note: string) => void = () => {}): string {
+  if (!holdsRun(path)) return path;
+  const { best, last } = runFolder(path);
+  if (checkpointFolder(best)) {
+    onNote(`Taking the run's best checkpoint, ${best}.`);
+    return best;
+  }
+  if (checkpointFolder(last)) {
+    onNote(`The run was ended before its first evaluation, so it has no best checkpoint yet: taking its last one, ${last}.`);
+    return last;
+  }
+  throw new UaferError(
+    'CHECKPOINT',
+    `${path} has no checkpoint yet: the run was ended before it wrote one. Go on with it: uafer train --resume ${path}`,
+  );
 }
 
 /** The classes that a checkpoint says its model has; null where it says nothing. */
 export function readClasses(checkpoint: string): readonly string[] | null {
-  const folder = folderOf(checkpoint);
-  return (folder ? readCheckpointDescription(folder) : readDescription(checkpoint))?.classes ?? null;
+  const taken = takenCheckpoint(checkpoint);
+  const folder = checkpointFolder(taken);
+  return (folder ? readCheckpointDescription(folder) : readDescription(taken))?.classes ?? null;
 }
 
 function modelIn(checkpoint: string, folder: string | null, config: TrainConfig, classes: readonly string[]): ClassifierModel {
@@ -64,11 +83,6 @@ function withWeights(
     'CHECKPOINT',
     `${where} was trained on pictures of ${preprocessing.imageSize} pixels, but the CLIP weights beside it take ${model.preprocessing.imageSize}.`,
   );
-}
-
-/** The folder to read for a run (its best checkpoint) or a checkpoint; null for anything else. */
-function folderOf(checkpoint: string): string | null {
-  return checkpointFolder(holdsRun(checkpoint) ? runFolder(checkpoint).best : checkpoint);
 }
 
 /** The epoch that the weights come from; of a file that doesn't say, the last one. */

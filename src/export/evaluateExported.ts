@@ -46,9 +46,14 @@ export async function evaluateExported(
     const evaluation = await evaluateAnswers(
       { classes: model.classes, predict: (batch) => predictBatch(network, model, batch) },
       loader.epoch(0),
-      { samples: dataset.test, epoch: 0, onBatch: (done) => options.onBatch?.(done, loader.batches) },
+      {
+        samples: dataset.test,
+        epoch: 0,
+        calibration: model.calibration,
+        onBatch: (done) => options.onBatch?.(done, loader.batches),
+      },
     );
-    return judge(evaluation as Evaluation, dataset, loader, options);
+    return judge({ ...(evaluation as Evaluation), checkpoint: folder, dataset }, loader, options);
   } finally {
     await loader.close();
     await network.close();

@@ -6,7 +6,7 @@ import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { datasetRow, loadDataset } from '../data/datasets.js';
 import { UaferError } from '../errors.js';
-import { readClasses, readModel } from '../evaluate/readModel.js';
+import { readClasses, readModel, takenCheckpoint } from '../evaluate/readModel.js';
 import { writeFileAtomically, writePiecesAtomically } from '../files.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
 import { MODEL_VERSION, type ModelFile } from '../predict/modelFile.js';
@@ -74,7 +74,7 @@ export async function exportModel(options: ExportOptions): Promise<Exported> {
   const { checkpoint, to, precision, onNote = () => {} } = options;
   refuseExisting(to);
   const config = prepareEngine(options.config);
-  const { model, epoch } = readModel(checkpoint, config, classesOf(checkpoint, config));
+  const { model, epoch } = readModel(takenCheckpoint(checkpoint, onNote), config, classesOf(checkpoint, config));
   const pictures = await checkPictures(config, model.preprocessing);
   const partial = `${resolve(to)}.partial`;
   try {

@@ -1,23 +1,12 @@
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js';
 import { UaferError } from '../errors.js';
 import { descriptionMetadata, type ModelDescription, readDescription } from '../task/modelDescription.js';
+import { type Checksum, checksumOf, verifyChecksum } from './checksum.js';
+import { linkOrCopy, replaceFolder, wholeFolder } from './folderReplacement.js';
 
 const VERSION = 1;
 
@@ -46,6 +35,11 @@ const stateSchema = progressSchema.extend({
   configHash: z.string().optional(),
   /** State of libtorch's random generators by device, base64. */
   generators: z.record(z.string(), z.string()),
+});
+
+const fileSchema = stateSchema.extend({
+  /** Checksums of the files beside it. Checkpoints of uafer 0.1.0 have none. */
+  files: z.record(z.string(), z.strictObject({ bytes: z.int().nonnegative(), crc32: z.int().nonnegative() })).optional(),
 });
 
 /** Where a run stands. */
@@ -85,76 +79,55 @@ export function writeCheckpoint(
   },
 ): void {
   const { model, optimizer, ema, state, description } = checkpoint;
-  replaceFolder(folder, (partial) => {
+  replaceFolder(folder, STATE, (partial) => {
     writeSafetensors(join(partial, MODEL), model, { format: 'pt', ...(description && descriptionMetadata(description)) });
     writeSafetensors(join(partial, OPTIMIZER), optimizer, { format: 'pt' });
     if (ema) writeSafetensors(join(partial, EMA), ema, { format: 'pt' });
-    writeFileSync(join(partial, STATE), `${JSON.stringify({ version: VERSION, ...state }, null, 1)}\n`);
+    const files = readdirSync(partial).map((name) => [name, checksumOf(join(partial, name))] as const);
+    writeState(partial, state, Object.fromEntries(files));
+  });
+}
+
+/** Makes `to`, which may be `from` itself, the checkpoint `from` with another state: its tensors stay as they are. */
+export function restateCheckpoint(from: string, to: string, state: Omit<CheckpointState, 'version'>): void {
+  const { files } = readState(requireFolder(from));
+  replaceFolder(to, STATE, (partial) => {
+    linkFiles(from, partial, (name) => name !== STATE);
+    writeState(partial, state, files);
   });
 }
 
 /** Makes `to` the same checkpoint as `from`, by hard links where the file system has them: checkpoint files are never changed. */
 export function copyCheckpoint(from: string, to: string): void {
-  replaceFolder(to, (partial) => {
-    for (const name of readdirSync(from)) linkOrCopy(join(from, name), join(partial, name));
-  });
+  replaceFolder(to, STATE, (partial) => linkFiles(from, partial));
 }
 
-function linkOrCopy(from: string, to: string): void {
-  try {
-    linkSync(from, to);
-  } catch {
-    copyFileSync(from, to);
-  }
+function linkFiles(from: string, to: string, wanted: (name: string) => boolean = () => true): void {
+  const folder = requireFolder(from);
+  for (const name of readdirSync(folder).filter(wanted)) linkOrCopy(join(folder, name), join(to, name));
 }
 
-function replaceFolder(folder: string, fill: (partial: string) => void): void {
-  finishReplacement(folder);
-  const partial = `${folder}.partial`;
-  rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  fill(partial);
-  flush(join(partial, STATE));
-  flush(partial);
-  renameSync(partial, `${folder}.next`);
-  finishReplacement(folder);
-  flush(dirname(folder));
-}
-
-/** `folder.next` exists only whole; moving it to `folder` takes two renames, and whoever comes after a kill finishes them. */
-function finishReplacement(folder: string): void {
-  const next = `${folder}.next`;
-  const old = `${folder}.old`;
-  rmSync(old, { recursive: true, force: true });
-  if (!existsSync(next)) return;
-  if (existsSync(folder)) renameSync(folder, old);
-  renameSync(next, folder);
-  rmSync(old, { recursive: true, force: true });
-}
-
-/** To the disk: a rename must not outlive the contents in a power cut. Windows cannot open folders, and needs no flush of them. */
-function flush(path: string): void {
-  if (process.platform === 'win32') return;
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+function writeState(
+  folder: string,
+  state: Omit<CheckpointState, 'version'>,
+  files: Record<string, Checksum> | undefined,
+): void {
+  writeFileSync(join(folder, STATE), `${JSON.stringify({ version: VERSION, ...state, files }, null, 1)}\n`);
 }
 
 /** The folder to read for the checkpoint `folder`: itself, or the one that a killed process had not yet renamed to it. */
 export function checkpointFolder(folder: string): string | null {
-  return [folder, `${folder}.next`].find((candidate) => existsSync(join(candidate, STATE))) ?? null;
+  return wholeFolder(folder, STATE);
 }
 
 /**
- * Reads a checkpoint folder; disposing it frees its tensors. Throws `CHECKPOINT` naming the file, and the key or field that is
- * wrong.
+ * Reads a checkpoint folder; disposing it frees its tensors. Throws `CHECKPOINT` naming the file that is damaged, and the key or field that
+ * is wrong.
  */
 export function readCheckpoint(folder: string): Checkpoint {
   const found = requireFolder(folder);
-  const state = readCheckpointState(folder);
+  const { files = {}, ...state } = readState(found);
+  verify(found, files, Object.keys(files));
   const model = readSafetensors(join(found, MODEL)).tensors;
   const optimizer = readSafetensors(join(found, OPTIMIZER)).tensors;
   const ema = existsSync(join(found, EMA)) ? readSafetensors(join(found, EMA)).tensors : null;
@@ -166,8 +139,13 @@ export function readCheckpoint(folder: string): Checkpoint {
 
 /** `state.json` of a checkpoint alone. */
 export function readCheckpointState(folder: string): CheckpointState {
-  const path = join(requireFolder(folder), STATE);
-  const parsed = stateSchema.safeParse(parseJson(path));
+  const { files: _, ...state } = readState(requireFolder(folder));
+  return state;
+}
+
+function readState(folder: string): z.infer<typeof fileSchema> {
+  const path = join(folder, STATE);
+  const parsed = fileSchema.safeParse(parseJson(path));
   if (parsed.success) return parsed.data;
   throw new UaferError(
     'CHECKPOINT',
@@ -180,12 +158,20 @@ export function readCheckpointDescription(folder: string): ModelDescription | nu
   return readDescription(join(requireFolder(folder), MODEL));
 }
 
-/** The weights to evaluate: the moving averages where the checkpoint has them, laid over the others. */
+/** The weights to evaluate: the moving averages where the checkpoint has them, laid over the others. Throws `CHECKPOINT`. */
 export function readCheckpointWeights(folder: string): Tensors {
   const found = requireFolder(folder);
+  verify(found, readState(found).files ?? {}, [MODEL, EMA]);
   const model = readSafetensors(join(found, MODEL)).tensors;
   const ema = join(found, EMA);
   return existsSync(ema) ? { ...model, ...readSafetensors(ema).tensors } : model;
+}
+
+function verify(folder: string, files: Readonly<Record<string, Checksum>>, names: readonly string[]): void {
+  for (const name of names) {
+    const written = files[name];
+    if (written) verifyChecksum(join(folder, name), written);
+  }
 }
 
 function requireFolder(folder: string): string {

@@ -16,8 +16,11 @@ export interface RunFolder {
   log: string;
   metrics: string;
   report: string;
+  /** Checkpoints: the latest one, and the one with the best test metric. */
   last: string;
   best: string;
+  /** The best of the epochs, while `best` is that of a limit in the middle of one; there only until the run goes on. */
+  bestEpoch: string;
 }
 
 export function runFolder(path: string): RunFolder {
@@ -29,6 +32,7 @@ export function runFolder(path: string): RunFolder {
     report: join(path, 'report.html'),
     last: join(path, 'checkpoints', 'last'),
     best: join(path, 'checkpoints', 'best'),
+    bestEpoch: join(path, 'checkpoints', 'best-epoch'),
   };
 }
 

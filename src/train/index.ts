@@ -40,6 +40,6 @@ export { findRun, type RunFolder, readRunConfig, runFolder } from '../run/runFol
 export type { ModelDescription } from '../task/modelDescription.js';
 export type { BatchPrediction, LossParts, Model, Moment, ParameterGroup, Task } from '../task/task.js';
 export { createTask } from '../tasks/createTask.js';
-export type { TrainHooks } from './openRun.js';
+export type { TrainHooks } from './run.js';
 export { train } from './trainer.js';
 export { type RunTrainingOptions, runTraining } from './trainingHost.js';

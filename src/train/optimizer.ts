@@ -1,5 +1,6 @@
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import { REMEDY } from '../run/checksum.js';
 import type { ParameterGroup } from '../task/task.js';
 
 const BETA1 = 0.9;
@@ -141,9 +142,31 @@ export function optimizerTensors(optimizer: Optimizer): Record<string, Tensor> {
   return tensors;
 }
 
+/** The name of the first parameter that is not finite; null when all are. */
+export function brokenWeights({ parameters }: Optimizer): string | null {
+  for (const [name, parameter] of parameters) if (!(largest(parameter, ops.abs) < Infinity)) return name;
+  return null;
+}
+
+/** The name of the first parameter whose memory cannot be AdamW's: not finite, or a mean of squares below 0; null when there is none. */
+export function brokenMoments({ moments }: Optimizer): string | null {
+  for (const [name, { expAvg, expAvgSq, step }] of moments) {
+    // What is not a number is not below infinity either.
+    const mean = largest(expAvg, ops.abs) < Infinity;
+    const square = largest(expAvgSq) < Infinity && largest(expAvgSq, ops.neg) <= 0;
+    if (!mean || !square || !Number.isInteger(step.item())) return name;
+  }
+  return null;
+}
+
+/** The largest element of `x`, or of what `of` makes of it; not a number when one isn't. */
+function largest(x: Tensor, of: (x: Tensor) => Tensor = (same) => same): number {
+  return x.nbytes === 0 ? 0 : noGrad(() => scope(() => ops.amax(of(x), []).item()));
+}
+
 /**
- * Takes over what `optimizerTensors` gave (copied). Throws `CHECKPOINT` naming the tensor that is missing, unknown or of another
- * shape; `source` stands in the message.
+ * Takes over what `optimizerTensors` gave (copied). Throws `CHECKPOINT` naming the tensor that is missing, unknown, of another shape or
+ * holds what AdamW never does; `source` stands in the message.
  */
 export function restoreOptimizer(optimizer: Optimizer, tensors: Readonly<Record<string, Tensor>>, source: string): void {
   for (const key of Object.keys(tensors)) {
@@ -160,6 +183,13 @@ export function restoreOptimizer(optimizer: Optimizer, tensors: Readonly<Record<
       expAvgSq: part('exp_avg_sq', parameter.shape),
       step: part('step', []),
     });
+  }
+  const broken = brokenMoments(optimizer);
+  if (broken !== null) {
+    throw new UaferError(
+      'CHECKPOINT',
+      `${source} is damaged: its moments of "${broken}" are not finite, or are a negative mean of squares. ${REMEDY}`,
+    );
   }
 }
 

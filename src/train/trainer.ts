@@ -5,6 +5,7 @@
  *       trainEpochs   an epoch after the other, each with an evaluation of the test set, until a reason to end
  *         trainEpoch  a step after the other, and checkpoints by the clock
  *           trainStep   batches -> loss and gradients (`step.ts`) -> clipping, AdamW (`optimizer.ts`) -> moving average -> log
+ *         save          a checkpoint
  *         evaluateRun   the test set with the averaged weights
  *         endEpoch      log, metrics, checkpoint, in this order
  */
@@ -16,13 +17,15 @@ import { UaferError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { writeFileAtomically } from '../files.js';
 import { writeReport } from '../report/runReport.js';
-import { copyCheckpoint, type Progress } from '../run/checkpoint.js';
+import type { Progress } from '../run/checkpoint.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Task } from '../task/task.js';
 import { updateMovingAverage, withAverages } from './movingAverage.js';
-import { advice, nothingSpent, openRun, type Run, save, saveBest, seconds, type TrainHooks } from './openRun.js';
+import { closeRun, openRun } from './openRun.js';
 import { clipGradients, optimizerStep } from './optimizer.js';
+import { nothingSpent, type Run, seconds, type TrainHooks } from './run.js';
+import { advice, save, saveBest, showAsBest } from './saveRun.js';
 import { learningRate } from './schedule.js';
 import { lossAndGradients, type StepLoss } from './step.js';
 
@@ -32,8 +35,8 @@ import { lossAndGradients, type StepLoss } from './step.js';
  * resumed ends with the same numbers as one that was left alone (same threads, CPU).
  *
  * `maxSteps` counts the steps of the whole run, `maxMinutes` this process alone; a run that ends by either is evaluated where it
- * stands, without a trace in the state that `--resume` goes on from. Throws `USAGE` when the folder holds another run, `CHECKPOINT`
- * when the one to resume does not fit, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
+ * stands, without a trace in the state that `--resume` goes on from. Throws `USAGE` when the folder holds another run, `LOCKED`
+ * when another process trains it, `CHECKPOINT` when the one to resume does not fit, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
  */
 export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const config = prepareEngine(asked);
@@ -41,12 +44,24 @@ export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = 
   try {
     run.emit(startEvent(run));
     const result = await trainEpochs(run);
-    // Whoever asks to stop wants to be gone; `uafer report` makes up for it.
-    if (result.ending !== 'stopped') await writeReport(run.folder.path);
+    // Whoever asks to stop wants to be gone: the report is drawn when the resumed run ends.
+    if (result.ending !== 'stopped') await drawReport(run);
     return result;
   } finally {
-    await Promise.all([run.train.close(), run.test.close()]);
-    run.log.close();
+    await closeRun(run);
+  }
+}
+
+/** The training is what counts: a report that cannot be drawn is told of, and can be drawn later. */
+async function drawReport({ folder, emit }: Run): Promise<void> {
+  try {
+    await writeReport(folder.path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const text =
+      `The run is complete, but its report could not be drawn: ${reason}\n` +
+      `Once that is mended, uafer train --resume ${folder.path} draws it.`;
+    emit({ kind: 'log', text });
   }
 }
 
@@ -57,6 +72,8 @@ async function trainEpochs(run: Run): Promise<TrainResult> {
     const ending = await trainEpoch(run);
     if (ending === 'stopped') return stopped(run);
     if (ending) return await endEarly(run, ending);
+    // Whatever fails in the evaluation, the epoch is not lost: a resumed run finds it trained, and evaluates it.
+    save(run);
     const evaluation = await evaluateRun(run);
     if (!evaluation) return stopped(run);
     endEpoch(run, evaluation);
@@ -232,7 +249,7 @@ async function endEarly(run: Run, ending: Ending): Promise<TrainResult> {
   if (!evaluation) return result(run, 'stopped');
   const best = bestWith(run, evaluation);
   report(run, evaluation, best);
-  if (best !== run.progress.best) copyCheckpoint(run.folder.last, run.folder.best);
+  if (best !== run.progress.best) showAsBest(run);
   return { ...result(run, ending), best };
 }
 

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { TrainConfig } from '../config/schema.js';
 import { type ErrorCode, UaferError } from '../errors.js';
+import { dropThreadLock, refuseLocked } from '../run/lock.js';
 import type { TrainingEvent, TrainResult } from '../run/messages.js';
 import { checkResume } from '../run/resume.js';
 import { holdsRun, readRunConfig, refuseOverwrite } from '../run/runFolder.js';
@@ -28,9 +29,9 @@ export interface RunTrainingOptions {
 }
 
 /**
- * Trains as `config` says in a thread of its own, so that this one stays free for progress and signals. Throws `USAGE` before
- * anything is loaded when `config.out` holds another run, or, to resume, none or one of other options; and whatever ends the
- * training, with its code.
+ * Trains as `config` says in a thread of its own, so that this one stays free for progress and signals. Throws before
+ * anything is loaded `USAGE` when `config.out` holds another run, or, to resume, none or one of other options, and `LOCKED` when another
+ * process trains it; later whatever ends the training, with its code.
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions = {}): Promise<TrainResult> {
   const { resume = false, onEvent = () => {} } = options;
@@ -42,11 +43,14 @@ export async function runTraining(config: TrainConfig, options: RunTrainingOptio
   options.stopSignal?.addEventListener('abort', askToStop);
   const request: TrainingRequest = { config, resume, stop };
   const worker = new Worker(new URL('./trainingThread.js', import.meta.url), { workerData: request });
+  const thread = worker.threadId;
   try {
     return await outcome(worker, onEvent);
   } finally {
     options.stopSignal?.removeEventListener('abort', askToStop);
     await worker.terminate();
+    // A thread that ran out of memory has not given the run free.
+    dropThreadLock(config.out, thread);
   }
 }
 
@@ -54,6 +58,7 @@ function checkFolder(config: TrainConfig, onEvent: (event: TrainingEvent) => voi
   if (!holdsRun(config.out)) {
     throw new UaferError('USAGE', `${config.out} holds no run to resume: expected a folder with config.yaml.`);
   }
+  refuseLocked(config.out);
   const saved = readRunConfig(config.out);
   checkResume(saved, config);
   const { epochs } = config.optimizer;

@@ -15,6 +15,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const evaluate = (...args: string[]) => uafer(['eval', ...args], { cwd: folder });
+/** As in a checkpoint of uafer 0.1.0, whose files may be changed. */
+function dropChecksums(run: string): void {
+  const path = join(folder, run, 'checkpoints/best/state.json');
+  const { files: _, ...state } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, JSON.stringify(state));
+}
 const json = (path: string) => JSON.parse(readFileSync(join(folder, path), 'utf8'));
 
 test('a run is evaluated with its own settings, to the metrics that it wrote itself', async () => {
@@ -37,6 +43,43 @@ test('predictions and metrics are written, a row for each test picture', async (
   }
   const correct = rows.filter((row: { label: number; predicted: number }) => row.label === row.predicted).length;
   expect(json('results/metrics.json').accuracy).toBe(correct / 4);
+});
+
+test('of a run the best checkpoint is taken, and it is said which', async () => {
+  const { code, stdout, stderr } = await evaluate('--checkpoint', 'run', '--json');
+  expect(code).toBe(0);
+  expect(stderr).toContain("Evaluating the run's best checkpoint, run/checkpoints/best.");
+  expect(JSON.parse(stdout).checkpoint).toBe('run/checkpoints/best');
+});
+
+test('a run that was ended before its first evaluation is evaluated with its last checkpoint, and says so', async () => {
+  cpSync(join(folder, 'run'), join(folder, 'young'), { recursive: true });
+  rmSync(join(folder, 'young/checkpoints/best'), { recursive: true });
+  const { code, stdout, stderr } = await evaluate('--checkpoint', 'young', '--json');
+  expect(code).toBe(0);
+  expect(stderr).toContain('no best checkpoint yet: evaluating its last one, young/checkpoints/last');
+  expect(JSON.parse(stdout)).toMatchObject({ checkpoint: 'young/checkpoints/last', samples: 4 });
+  rmSync(join(folder, 'young/checkpoints'), { recursive: true });
+  const without = await evaluate('--checkpoint', 'young');
+  expect(without).toMatchObject({ code: 1, stderr: expect.stringContaining('young has no checkpoint yet') });
+});
+
+test('a damaged checkpoint is not evaluated', async () => {
+  cpSync(join(folder, 'run'), join(folder, 'damaged'), { recursive: true });
+  const file = join(folder, 'damaged/checkpoints/best/model.safetensors');
+  const bytes = readFileSync(file);
+  bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 128;
+  writeFileSync(file, bytes);
+  const { code, stderr } = await evaluate('--checkpoint', 'damaged');
+  expect(stderr).toMatch(/damaged\/checkpoints\/best\/model\.safetensors is damaged: its checksum/);
+  expect(code).toBe(1);
+});
+
+test('predictions that cannot be written do not take the metrics with them', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  const { code, stdout } = await evaluate('--checkpoint', 'run', '--predictions', 'file/out.json', '--json', '--quiet');
+  expect(JSON.parse(stdout).samples).toBe(4);
+  expect(code).toBe(1);
 });
 
 test("a run's own metrics.json is not written over", async () => {
@@ -208,6 +251,7 @@ test('weights of another model are refused by the name of the tensor', async () 
 test("pictures are made as the model's own description says, not as the data set's row", async () => {
   cpSync(join(folder, 'run'), join(folder, 'other'), { recursive: true });
   const weights = join(folder, 'other/checkpoints/best/model.safetensors');
+  dropChecksums('other');
   scope(() => {
     const { tensors, metadata } = readSafetensors(weights);
     const { classes, preprocessing } = JSON.parse(metadata.uafer as string);
@@ -224,6 +268,7 @@ test("pictures are made as the model's own description says, not as the data set
 test('a model that was trained on pictures of another size is refused', async () => {
   cpSync(join(folder, 'run'), join(folder, 'larger'), { recursive: true });
   const weights = join(folder, 'larger/checkpoints/best/model.safetensors');
+  dropChecksums('larger');
   scope(() => {
     const { tensors, metadata } = readSafetensors(weights);
     writeSafetensors(weights, tensors, {

@@ -118,6 +118,38 @@ test('Ctrl-C ends a run with a checkpoint and tells how to go on; bare --resume 
   expectSameEnd(out);
 });
 
+test('a dropped terminal (SIGHUP) ends a run with a checkpoint, as Ctrl-C does', async () => {
+  const child = start('--recipe', 'small-clip', '--config', 'tiny.yaml', '--out', 'hung-up');
+  expect((await signalAfter(child, 'hung-up', 2, 'SIGHUP')).code).toBe(130);
+  expect(stepsOf('hung-up')).toBeLessThan(EPOCHS * STEPS);
+  await finished(start('--resume', 'hung-up'));
+  expectSameEnd('hung-up');
+});
+
+test('a second process is refused by the number of the first; the lock of a killed one is taken over', async () => {
+  const lock = join(folder, 'locked/lock.json');
+  const first = start('--recipe', 'small-clip', '--config', 'tiny.yaml', '--out', 'locked', '--epochs', '1000');
+  while (stepsOf('locked') < 1) await sleep(5);
+  const second = start('--resume', 'locked', '--epochs', '1000');
+  const [code] = await once(second, 'exit');
+  expect(second.output.join('')).toContain(`locked is being trained by process ${first.pid} on `);
+  expect(code).toBe(1);
+  await signalAfter(first, 'locked', 1, 'SIGKILL');
+  expect(JSON.parse(readFileSync(lock, 'utf8')).pid).toBe(first.pid);
+  await finished(start('--resume', 'locked', '--epochs', '1000', '--max-steps', String(stepsOf('locked') + 2)));
+  expect(existsSync(lock)).toBe(false);
+});
+
+test('a run whose reader has gone trains on in silence', async () => {
+  // As in `uafer train 2>&1 | head -1`: the reader takes some of it and goes.
+  const child = start('--recipe', 'small-clip', '--config', 'tiny.yaml', '--out', 'unread', '--json');
+  await Promise.race([child.stdout, child.stderr].map((stream) => stream && once(stream, 'data')));
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  await finished(child);
+  expectSameEnd('unread');
+});
+
 test('a resumed run refuses an option that would change its numbers', async () => {
   const child = start('--resume', 'whole', '--lr', '0.5');
   const [code] = await once(child, 'exit');
