@@ -1,6 +1,7 @@
+import { counted } from '../counted.js';
 import { createProgress, type Progress } from '../progress.js';
 import { headline } from '../report/metricsText.js';
-import type { EpochEvent, StepEvent, TrainingEvent } from '../run/messages.js';
+import type { DataEvent, EpochEvent, StepEvent, TrainingEvent } from '../run/messages.js';
 import { notes, type Verbosity } from './output.js';
 
 /** Shows a run's events on stderr: a bar an epoch and a line for each that is done. */
@@ -23,8 +24,12 @@ export function trainingProgress(verbosity: Verbosity): { show(event: TrainingEv
   };
   const show = (event: TrainingEvent) => {
     switch (event.kind) {
+      case 'data':
+        return dataLines(event).forEach(say);
+      case 'checking':
+        return bar('checking pictures', event.total, 'pictures', 0).update(event.done);
       case 'start':
-        return say(`Training ${event.epochs} epochs of ${event.steps} steps in ${event.runFolder}`);
+        return say(`Training ${counted(event.epochs, 'epoch')} of ${counted(event.steps, 'step')} in ${event.runFolder}`);
       case 'step':
         return bar(epochName(event), event.steps, 'steps', event.step).update(event.step, stepFields(event));
       case 'evaluating':
@@ -38,6 +43,20 @@ export function trainingProgress(verbosity: Verbosity): { show(event: TrainingEv
     }
   };
   return { show, close };
+}
+
+/** More classes than these would fill the screen. */
+const CLASSES_SHOWN = 12;
+
+/** Pictures, classes and split. */
+function dataLines({ dataset, root, train, test, classes, notes }: DataEvent): string[] {
+  const counts = classes.slice(0, CLASSES_SHOWN).map((each) => `${each.name} ${each.train}+${each.test}`);
+  const more = classes.length > CLASSES_SHOWN ? [`and ${classes.length - CLASSES_SHOWN} more`] : [];
+  return [
+    `${dataset} in ${root}: ${counted(train, 'training picture')} and ${counted(test, 'test picture')} of ${classes.length} classes ` +
+      `(training+test: ${[...counts, ...more].join(', ')})`,
+    ...notes,
+  ];
 }
 
 function epochName({ epoch, epochs }: { epoch: number; epochs: number }): string {

@@ -1,6 +1,7 @@
 /** From a recipe, a configuration file and options to the configuration of a run. */
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { datasetRow } from '../data/datasets.js';
 import { downloadedClip } from '../download.js';
 import { UaferError } from '../errors.js';
 import { packagePath } from '../paths.js';
@@ -43,13 +44,13 @@ export function resolveConfig(sources: ConfigSources): TrainConfig {
     if (made) sources.onNote?.(`${made.where} has no effect here: ${why}.`);
   }
   const clipPath = config.clipPath || defaultClip(config, sources.onNote);
-  const { extraPath } = config.data;
+  const { extraPath, centerCrop = datasetRow(config.dataset).centerCrop ?? false } = config.data;
   return {
     ...config,
     dataPath: resolve(config.dataPath),
     clipPath: clipPath && resolve(clipPath),
     out: resolve(config.out || defaultRunPath(config, new Date())),
-    data: extraPath === undefined ? config.data : { ...config.data, extraPath: resolve(extraPath) },
+    data: { ...config.data, centerCrop, ...(extraPath === undefined ? {} : { extraPath: resolve(extraPath) }) },
   };
 }
 

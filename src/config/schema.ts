@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { datasetNames } from '../data/datasets.js';
+import { isSubjectPattern } from '../data/subjects.js';
 
 /*
  * The schema is the one description of a configuration: types, ranges, command-line options and their help come from it. Each
@@ -67,6 +68,8 @@ const optimizerSchema = z.strictObject({
   clipGrad: number(0).default(0).describe('largest norm that all gradients together may have; 0 leaves them as they are'),
 });
 
+const PATTERN = "a regular expression with a group for the person, such as '^(.+)_[0-9]+'";
+
 const dataSchema = z.strictObject({
   augment: oneOf('default', 'none', 'strong').describe("default is the data set's own (the original's); none only resizes"),
   shuffle: flag().describe('false keeps the order of class, then list'),
@@ -87,7 +90,19 @@ const dataSchema = z.strictObject({
   colour: oneOf('auto', 'rgb', 'grey')
     .default('auto')
     .describe('grey repeats the luma; auto is what the CLIP weights learned from, where they say it'),
-  centerCrop: flag().default(false).describe('crop pictures that are not square'),
+  centerCrop: flag()
+    .optional()
+    .describe(
+      'cut the middle out of pictures that are not square; where nothing is said, folder does, and elsewhere such pictures are an error',
+    ),
+  subjectPattern: z
+    .string(PATTERN)
+    .refine(isSubjectPattern, { error: PATTERN })
+    .optional()
+    .describe(
+      "folder without train/ and test/: regular expression on the pictures' names whose first group is the person, so that nobody stands " +
+        'in training and test (else subjects.txt, "path person" a line)',
+    ),
   allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
 });
 

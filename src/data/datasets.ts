@@ -21,6 +21,8 @@ export interface LoadOptions {
   votes: VoteRule;
   /** FER+ only: which held-out part is the test set. */
   ferplusTest: FerplusTest;
+  /** Folders only: a regular expression on the pictures' names whose first group is the person. */
+  subjectPattern?: string | undefined;
 }
 
 /** Everything that the program knows of a data set. */
@@ -32,6 +34,8 @@ export interface DatasetRow {
   load(options: LoadOptions): Dataset;
   /** How pictures are brought to the model's size, where the model doesn't say otherwise. */
   resize: ResizeRule;
+  /** Whether the middle is cut out of pictures that are not square, where nothing else is said; else they are an error. */
+  centerCrop?: true;
   /** Its own augmentation in training. */
   augment: Augmentation;
   /** Its own order in training: each picture once, or drawn with replacement by inverse class frequency. */
@@ -39,7 +43,7 @@ export interface DatasetRow {
   /** The metric that decides which weights are best: the one that papers report for it. */
   decisive: DecisiveMetric;
   /** Settings of `data` that only this data set and its like have. */
-  options?: readonly ('votes' | 'ferplusTest')[];
+  options?: readonly ('votes' | 'ferplusTest' | 'subjectPattern')[];
 }
 
 const AFFECTNET = {
@@ -86,7 +90,7 @@ addDataset({
   options: ['votes', 'ferplusTest'],
   load: ({ ferplusTest, ...options }) => loadFerplus({ ...options, test: ferplusTest }),
 });
-addDataset({ ...ORIGINAL, name: 'folder', load: ({ dataPath, parts }) => loadFolder(dataPath, parts) });
+addDataset({ ...ORIGINAL, name: 'folder', centerCrop: true, options: ['subjectPattern'], load: loadFolder });
 
 /** The names that `--dataset` takes. */
 export function datasetNames(): string[] {
@@ -129,11 +133,13 @@ export interface TransformChoice {
   train: boolean;
   /** `default` is the data set's own augmentation, as in the original. */
   augment: 'default' | 'none' | 'strong';
-  centerCrop: boolean;
+  /** The data set's own way, when left out. */
+  centerCrop?: boolean | undefined;
 }
 
 /** The transform of a data set's training or test pictures; test pictures are only preprocessed. */
 export function transformFor({ dataset, preprocessing, train, augment, centerCrop }: TransformChoice): TransformOptions {
-  const chosen = augment === 'default' ? datasetRow(dataset).augment : augment;
-  return { ...preprocessing, centerCrop, augment: train ? chosen : 'none' };
+  const row = datasetRow(dataset);
+  const chosen = augment === 'default' ? row.augment : augment;
+  return { ...preprocessing, centerCrop: centerCrop ?? row.centerCrop ?? false, augment: train ? chosen : 'none' };
 }

@@ -7,6 +7,7 @@ import type { BatchJob, PixelBatch } from './pipeline.js';
 import { createPixelCache } from './pixelCache.js';
 import { type Draw, drawOrder } from './sampler.js';
 import type { Batch, Sample } from './types.js';
+import { named, refuseUnreadable } from './unreadable.js';
 
 /** The settings of a run that decide its batches; a `TrainConfig` has them all. */
 export interface LoaderConfig {
@@ -21,7 +22,7 @@ export interface LoaderConfig {
     sampler: 'default' | 'uniform' | 'imbalanced';
     /** Draws with replacement by class frequency to the power of minus this, whatever `sampler` says. */
     samplerPower?: number | undefined;
-    centerCrop: boolean;
+    centerCrop?: boolean | undefined;
     allowUnreadable: boolean;
   };
 }
@@ -60,9 +61,7 @@ export interface BatchSourceOptions {
 
 /** Enough for all of FER+ at 48 pixels (0.2 GB), or for 7,000 pictures of 224. */
 const CACHE_BYTES = 2 ** 30;
-const UNREADABLE_SHARE = 0.01;
 const SUBSTITUTES = 8;
-const NAMED = 5;
 
 /**
  * Batches for training (`train`: the data set's order and augmentation as configured) or evaluation (`test`: the list's order, resize
@@ -128,7 +127,7 @@ async function* batchesOf(
   const jobs = jobsOf(order, batchSize, epoch, startBatch, substitute);
   for await (const pixels of inOrder(jobs, pool)) {
     for (const { path, reason } of pixels.unreadable) unreadable.set(path, reason);
-    checkUnreadable(options, unreadable);
+    refuseUnreadable(samples.length, unreadable, options.allowUnreadable);
     if (pixels.positions.length > 0) yield toBatch(pixels, samples, transform.imageSize);
     else if (substitute) throw new UaferError('IMAGE', `No picture of a whole batch could be read: ${named(unreadable)}`);
   }
@@ -162,21 +161,6 @@ async function* inOrder(jobs: Iterator<BatchJob>, pool: BatchPool): AsyncGenerat
     yield made;
     if (pool.ahead === 0) askNext();
   }
-}
-
-function checkUnreadable({ samples, allowUnreadable }: BatchSourceOptions, unreadable: ReadonlyMap<string, string>): void {
-  if (allowUnreadable || unreadable.size <= samples.length * UNREADABLE_SHARE) return;
-  throw new UaferError(
-    'IMAGE',
-    `${unreadable.size} of ${samples.length} pictures could not be read so far, which is more than ${UNREADABLE_SHARE * 100}%. ` +
-      `Repair them, or go on without them by --allow-unreadable: ${named(unreadable)}`,
-  );
-}
-
-function named(unreadable: ReadonlyMap<string, string>): string {
-  const reasons = [...unreadable.values()];
-  const more = reasons.length > NAMED ? [`... and ${reasons.length - NAMED} more`] : [];
-  return [...reasons.slice(0, NAMED), ...more].map((line) => `\n  ${line}`).join('');
 }
 
 function toBatch({ images, positions }: PixelBatch, samples: readonly Sample[], imageSize: number): Batch {

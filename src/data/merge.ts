@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { UaferError } from '../errors.js';
 import type { Dataset, Sample } from './types.js';
 
@@ -21,7 +22,9 @@ export function addTraining(dataset: Dataset, extra: Dataset): Dataset {
     const label = labels[sample.label] as number;
     return withVotes ? { ...sample, label, votes: unanimous(label, dataset.classes.length) } : { ...sample, label };
   });
-  return { ...dataset, train: [...dataset.train, ...added] };
+  const taken = `${counted(added.length, 'training picture')} of ${extra.root} added.`;
+  const notes = [...(dataset.notes ?? []), taken, ...(extra.notes ?? []).map((note) => `${extra.root}: ${note}`)];
+  return { ...dataset, train: [...dataset.train, ...added], notes };
 }
 
 function unanimous(label: number, classes: number): number[] {

@@ -16,6 +16,8 @@ export interface Sample {
    * evaluation compares with.
    */
   voteCounts?: readonly number[];
+  /** Who is seen, where the data set says it. */
+  subject?: string;
 }
 
 export interface Dataset {
@@ -25,6 +27,8 @@ export interface Dataset {
   classes: readonly string[];
   train: readonly Sample[];
   test: readonly Sample[];
+  /** How its parts came about, where not by its owners, in sentences for the one who trains. */
+  notes?: readonly string[];
 }
 
 /** Pictures decoded, transformed and normalised; what one step of training or evaluation takes. */

@@ -1,8 +1,10 @@
 import type { TrainConfig } from '../config/schema.js';
-import { loadDataset } from '../data/datasets.js';
+import { checkPictures } from '../data/checkPictures.js';
+import { loadDataset, transformFor } from '../data/datasets.js';
 import { type BatchSource, createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
 import type { Dataset } from '../data/types.js';
+import type { Preprocessing } from '../image/preprocess.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
@@ -48,6 +50,7 @@ export async function evaluateCheckpoint(
   const dataset = loadTestPart(config, options);
   const taken = takenCheckpoint(checkpoint, options.onNote);
   const { model, epoch } = readModel(taken, config, dataset.classes);
+  await checkTestPictures(dataset, config, model.preprocessing);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
     const evaluation = await evaluate(model, loader.epoch(0), {
@@ -68,8 +71,24 @@ export function loadTestPart(
   { dataset: name, dataPath, data }: TrainConfig,
   { subset: names }: EvaluateCheckpointOptions,
 ): Dataset {
-  const whole = loadDataset({ name, dataPath, parts: 'test', ferplusTest: data.ferplusTest });
+  const whole = loadDataset({
+    name,
+    dataPath,
+    parts: 'test',
+    ferplusTest: data.ferplusTest,
+    subjectPattern: data.subjectPattern,
+  });
   return names === undefined ? whole : subset(whole, names);
+}
+
+/** Throws before anything is computed when pictures are of sizes that the model cannot take. */
+export async function checkTestPictures(
+  { test }: Dataset,
+  { dataset, data }: TrainConfig,
+  preprocessing: Preprocessing,
+): Promise<void> {
+  const transform = transformFor({ dataset, preprocessing, train: false, augment: 'none', centerCrop: data.centerCrop });
+  await checkPictures({ train: [], test }, { ...transform, allowUnreadable: data.allowUnreadable });
 }
 
 /** An evaluation with what is known of its data set, and how far its answers can be trusted. */

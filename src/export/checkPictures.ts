@@ -38,15 +38,15 @@ const MOST = 128;
 export async function checkPictures(config: TrainConfig, preprocessing: Preprocessing): Promise<CheckPictures> {
   const dataset = datasetOf(config);
   if (!dataset) {
-    const faces = await read(shippedFaces(), preprocessing, config);
+    const faces = await read(shippedFaces(), preprocessing);
     return {
       check: faces,
       ranges: faces,
       what: `${faces.length} faces of the package (the data set is not at ${config.dataPath})`,
     };
   }
-  const check = await read(spread(dataset.test), preprocessing, config);
-  const ranges = await read(spread(dataset.train.length > 0 ? dataset.train : dataset.test), preprocessing, config);
+  const check = await read(spread(dataset.test), preprocessing);
+  const ranges = await read(spread(dataset.train.length > 0 ? dataset.train : dataset.test), preprocessing);
   return { check, ranges, what: `${check.length} test pictures of ${config.dataset}` };
 }
 
@@ -71,10 +71,11 @@ function spread(samples: readonly Sample[]): Sample[] {
   return Array.from({ length: Math.min(MOST, samples.length) }, (_, i) => samples[Math.floor(i * step)] as Sample);
 }
 
-async function read(samples: readonly Sample[], preprocessing: Preprocessing, { data }: TrainConfig): Promise<CheckPicture[]> {
+/** Of an oblong picture the middle will do. */
+async function read(samples: readonly Sample[], preprocessing: Preprocessing): Promise<CheckPicture[]> {
   const pictures: CheckPicture[] = [];
   for (const { file, path, label } of samples) {
-    const pixels = toSquare(await decodePicture(path), { ...preprocessing, colour: 'rgb', centerCrop: data.centerCrop }, path);
+    const pixels = toSquare(await decodePicture(path), { ...preprocessing, colour: 'rgb', centerCrop: true }, path);
     pictures.push({ file, pixels, label: label < 0 ? null : label });
   }
   return pictures;

@@ -8,6 +8,7 @@ import { UaferError } from '../errors.js';
 import { type Evaluation, evaluateAnswers } from '../evaluate/evaluate.js';
 import {
   type CheckpointEvaluation,
+  checkTestPictures,
   type EvaluateCheckpointOptions,
   judge,
   loadTestPart,
@@ -41,6 +42,7 @@ export async function evaluateExported(
   const { runtime } = await loadOnnxRuntime();
   const network = await loadNetwork(runtime, file, { name: file, threads: Math.max(1, config.threads) });
   const preprocessing: Preprocessing = { ...model.preprocessing, colour: 'rgb', ...BYTES };
+  await checkTestPictures(dataset, config, preprocessing);
   const loader = createLoader(dataset.test, config, preprocessing, 'test');
   try {
     const evaluation = await evaluateAnswers(

@@ -46,11 +46,7 @@ function squarePixels(
   file: string,
 ): Uint8Array {
   if (resize === 'square-bilinear') return resizePicture(picture, imageSize, imageSize, 'bilinear').data;
-  const shorter = Math.min(picture.width, picture.height);
-  // As torchvision's Resize rounds: the longer side is cut to a whole number of pixels.
-  const scaled = (side: number) => (side === shorter ? imageSize : Math.trunc((imageSize * side) / shorter));
-  const width = scaled(picture.width);
-  const height = scaled(picture.height);
+  const { width, height } = withShorterSide(picture, imageSize);
   if (width !== height && !centerCrop)
     throw new UaferError(
       'DATA',
@@ -58,6 +54,19 @@ function squarePixels(
         'stand in a batch: align the pictures, or cut out their middle with --center-crop',
     );
   return cropCenter(resizePicture(picture, width, height, 'bicubic'), imageSize);
+}
+
+/** Whether a picture of this size is oblong once its shorter side is `imageSize`: a pixel more may be lost in rounding. */
+export function isOblong(size: Pick<Picture, 'width' | 'height'>, imageSize: number): boolean {
+  const { width, height } = withShorterSide(size, imageSize);
+  return width !== height;
+}
+
+/** As torchvision's Resize rounds: the longer side is cut to a whole number of pixels. */
+function withShorterSide({ width, height }: Pick<Picture, 'width' | 'height'>, imageSize: number) {
+  const shorter = Math.min(width, height);
+  const scaled = (side: number) => (side === shorter ? imageSize : Math.trunc((imageSize * side) / shorter));
+  return { width: scaled(width), height: scaled(height) };
 }
 
 function cropCenter({ data, width, height }: Picture, size: number): Uint8Array {

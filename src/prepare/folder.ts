@@ -7,16 +7,18 @@ import type { Alignment, Plan, PlannedPicture } from './plan.js';
 import { fileSource } from './store.js';
 
 /**
- * Pictures in class folders, with or without `train` and `test`: aligned copies in the same folders, by the same names.
+ * Pictures in class folders, with or without `train` and `test`: aligned copies in the same folders, by the same names. Where there is a
+ * `subjects.txt`, so it is there.
  *
  * @throws UaferError `DATA` as the loader of such folders does
  */
 export async function planFolder(raw: string, { align }: { align: Alignment }): Promise<Plan> {
-  const { classes, train, test } = loadFolder(raw, 'all');
+  const { classes, train, test } = loadFolder({ dataPath: raw, parts: 'all' });
   const planned = (samples: readonly Sample[], isTrain: boolean) =>
-    samples.map(({ file, path, label }): PlannedPicture => {
+    samples.map(({ file, path, label, subject }): PlannedPicture => {
       const output = outputName(file, align);
-      return { source: fileSource(path), name: output, path: output, label: classes[label] as string, train: isTrain };
+      const picture = { source: fileSource(path), name: output, path: output, label: classes[label] as string, train: isTrain };
+      return subject === undefined ? picture : { ...picture, subject };
     });
   return {
     set: 'folder',

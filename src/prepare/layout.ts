@@ -44,9 +44,9 @@ export const folderLayout: Layout = {
   count: (out) => countTrainTest(loadDataset({ name: 'folder', dataPath: out })),
 };
 
-/** As `folderLayout` for class folders that no one has split: the loader does it, by name. */
+/** As `folderLayout` for class folders that no one has split: the loader does it. */
 export function unsplitFolderLayout(classes: readonly string[]): Layout {
-  return { ...folderLayout, tops: classes, lists: () => ({}) };
+  return { ...folderLayout, tops: [...classes, 'subjects.txt'] };
 }
 
 /**

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
+import { inHashOrder, testShare } from '../data/people.js';
 import { UaferError } from '../errors.js';
-
-const TEST_SHARE = 0.2;
 
 /**
  * The people whose pictures are the test set of a laboratory set, whose owners give no split: put in the order of the SHA-256 of their
@@ -10,9 +8,8 @@ const TEST_SHARE = 0.2;
  * @throws UaferError `DATA` when there is one person only.
  */
 export function testPeople(subjects: Iterable<string>, raw: string): ReadonlySet<string> {
-  const keyed = [...new Set(subjects)].map((subject) => ({ subject, key: createHash('sha256').update(subject).digest('hex') }));
-  if (keyed.length < 2)
-    throw new UaferError('DATA', `${raw} shows ${keyed.length} person, but training and test need one each at least`);
-  keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-  return new Set(keyed.slice(0, Math.max(1, Math.round(keyed.length * TEST_SHARE))).map(({ subject }) => subject));
+  const people = inHashOrder(subjects);
+  if (people.length < 2)
+    throw new UaferError('DATA', `${raw} shows ${people.length} person, but training and test need one each at least`);
+  return new Set(people.slice(0, testShare(people.length)));
 }

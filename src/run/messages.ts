@@ -31,6 +31,19 @@ export interface TrainResult {
   metrics: Metrics | null;
 }
 
+/** What a run trains on, before it starts. */
+export interface DataEvent {
+  kind: 'data';
+  dataset: string;
+  root: string;
+  /** Pictures. */
+  train: number;
+  test: number;
+  classes: { name: string; train: number; test: number }[];
+  /** How the parts came about, where not by the data set's owners. */
+  notes: readonly string[];
+}
+
 /** One optimiser step is done. */
 export interface StepEvent {
   kind: 'step';
@@ -77,6 +90,9 @@ export interface EpochEvent {
 
 /** What a run tells while it goes. */
 export type TrainingEvent =
+  | DataEvent
+  /** Headers of pictures that were read, before the start. */
+  | { kind: 'checking'; done: number; total: number }
   | { kind: 'start'; runFolder: string; epochs: number; steps: number; epoch: number; step: number }
   | StepEvent
   | { kind: 'evaluating'; done: number; total: number }

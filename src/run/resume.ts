@@ -20,6 +20,8 @@ const FREE = [
   'device',
   'data.extraPath',
   'data.allowUnreadable',
+  // Without it every picture so far was square, and with it every picture to come must be when it is taken away (`checkPictures`).
+  'data.centerCrop',
   'optimizer.epochs',
   'run.logEvery',
   'run.maxSteps',
@@ -77,7 +79,7 @@ export function checkSettings(
   configFile: string,
 ): void {
   const differing = settings ? differences(settings, decisiveSettings(config)) : [];
-  if (settings ? differing.length === 0 : hash === configHash(config)) return;
+  if (settings ? differing.length === 0 : hash !== undefined && hashes(config).includes(hash)) return;
   const lines = differing.map(({ key, before, after }) => `\n  ${key}: ${show(before)} then, ${show(after)} now`);
   throw new UaferError(
     'CHECKPOINT',
@@ -92,7 +94,8 @@ interface Difference {
 }
 
 function differences(saved: DecisiveSettings, wanted: DecisiveSettings): Difference[] {
-  const keys = new Set([...Object.keys(saved), ...Object.keys(wanted)]);
+  // A setting may have become free since the checkpoint was written.
+  const keys = new Set([...Object.keys(saved), ...Object.keys(wanted)].filter((key) => !FREE.includes(key)));
   const valueIn = (settings: DecisiveSettings, key: string) =>
     key in settings ? settings[key] : configFields.get(key)?.default;
   return [...keys]
@@ -105,14 +108,20 @@ function show(value: unknown): string {
 }
 
 /** Settings that are younger than the hash. */
-const YOUNGER_THAN_HASH = ['optimizer.clipGrad', 'data.colour', 'data.ferplusTest'];
+const YOUNGER_THAN_HASH = ['optimizer.clipGrad', 'data.colour', 'data.ferplusTest', 'data.subjectPattern'];
+
+/** The hashes of checkpoints that `config` may go on from: a centre crop was part of them, and may be changed now. */
+function hashes(config: TrainConfig): string[] {
+  return [true, false].map((centerCrop) => configHash({ ...config, data: { ...config.data, centerCrop } }));
+}
 
 /**
  * SHA-256 of the settings that decide a run's numbers, which checkpoints of uafer 0.1.0 kept instead of the settings. Settings that came
  * later are part of it where they are not at their defaults.
  */
 export function configHash(config: TrainConfig): string {
-  const known = Object.entries(decisiveSettings(config)).filter(
+  const settings = { ...decisiveSettings(config), 'data.centerCrop': config.data.centerCrop ?? false };
+  const known = Object.entries(settings).filter(
     ([key, value]) => !YOUNGER_THAN_HASH.includes(key) || value !== configFields.get(key)?.default,
   );
   const lines = known.map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort();

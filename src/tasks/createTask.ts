@@ -57,7 +57,13 @@ function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: 
 }
 
 function trainingData({ dataset: name, dataPath, data }: TrainConfig): Dataset {
-  const dataset = loadDataset({ name, dataPath, votes: data.votes, ferplusTest: data.ferplusTest });
+  const dataset = loadDataset({
+    name,
+    dataPath,
+    votes: data.votes,
+    ferplusTest: data.ferplusTest,
+    subjectPattern: data.subjectPattern,
+  });
   return data.extraPath === undefined
     ? dataset
     : addTraining(dataset, loadDataset({ name: 'folder', dataPath: data.extraPath }));

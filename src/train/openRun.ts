@@ -13,14 +13,22 @@ import { createOptimizer } from './optimizer.js';
 import { resumed } from './restoreRun.js';
 import { freshProgress, type Run, seconds, type TrainHooks } from './run.js';
 
+/** Throws `USAGE` when nothing is trained, or a new run's folder holds another one: what can be said before anything is looked at. */
+export function refuseRun({ groups }: Task, { optimizer, out }: TrainConfig, { resume }: TrainHooks): void {
+  if (!resume) refuseOverwrite(out);
+  if (groups.some(({ names }) => names.length > 0)) return;
+  throw new UaferError(
+    'USAGE',
+    `--fix-layer ${optimizer.fixLayer} freezes everything: no parameter of this model is left to train.`,
+  );
+}
+
 /**
  * Opens the run in `config.out` at its last checkpoint, or a new one at its start, for this process alone until `closeRun`. Throws `USAGE`
- * when the folder holds another run or nothing is trained, `LOCKED` when another process has it, `CHECKPOINT` when the one to resume does
+ * when the folder holds another run, `LOCKED` when another process has it, `CHECKPOINT` when the one to resume does
  * not fit.
  */
 export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
-  refuseNothingToTrain(task, config);
-  if (!hooks.resume) refuseOverwrite(config.out);
   mkdirSync(config.out, { recursive: true });
   const lock = lockRun(config.out);
   try {
@@ -74,14 +82,6 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
     emit,
     shouldStop: hooks.shouldStop ?? (() => false),
   };
-}
-
-function refuseNothingToTrain({ groups }: Task, { optimizer }: TrainConfig): void {
-  if (groups.some(({ names }) => names.length > 0)) return;
-  throw new UaferError(
-    'USAGE',
-    `--fix-layer ${optimizer.fixLayer} freezes everything: no parameter of this model is left to train.`,
-  );
 }
 
 /** As the last checkpoint says; of one that says nothing, in colour, as it was then. */

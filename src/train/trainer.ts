@@ -1,7 +1,7 @@
 /**
  * The training loop. Read it in this order:
  *
- *     train           opens the run (`openRun.ts`), and writes the report when it ends
+ *     train           looks at the data (`checkData.ts`), opens the run (`openRun.ts`), and draws the report when it ends
  *       trainEpochs   an epoch after the other, each with an evaluation of the test set, until a reason to end
  *         trainEpoch  a step after the other, and checkpoints by the clock
  *           trainStep   batches -> loss and gradients (`step.ts`) -> clipping, AdamW (`optimizer.ts`) -> moving average -> log
@@ -21,8 +21,9 @@ import type { Progress } from '../run/checkpoint.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Task } from '../task/task.js';
+import { checkData } from './checkData.js';
 import { updateMovingAverage, withAverages } from './movingAverage.js';
-import { closeRun, openRun } from './openRun.js';
+import { closeRun, openRun, refuseRun } from './openRun.js';
 import { clipGradients, optimizerStep } from './optimizer.js';
 import { nothingSpent, type Run, seconds, type TrainHooks } from './run.js';
 import { advice, save, saveBest, showAsBest } from './saveRun.js';
@@ -36,10 +37,12 @@ import { lossAndGradients, type StepLoss } from './step.js';
  *
  * `maxSteps` counts the steps of the whole run, `maxMinutes` this process alone; a run that ends by either is evaluated where it
  * stands, without a trace in the state that `--resume` goes on from. Throws `USAGE` when the folder holds another run, `LOCKED`
- * when another process trains it, `CHECKPOINT` when the one to resume does not fit, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
+ * when another process trains it, `CHECKPOINT` when the one to resume does not fit, `DATA` and `IMAGE` when its pictures cannot be used, `DIVERGED` when the loss or a weight is no longer a number (the last checkpoint stays good).
  */
 export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const config = prepareEngine(asked);
+  refuseRun(task, config, hooks);
+  await checkData(task, config, hooks);
   const run = openRun(task, config, hooks);
   try {
     run.emit(startEvent(run));

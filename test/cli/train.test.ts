@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import sharp from 'sharp';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { main, uafer } from './run.js';
 import { train, writeTinyProject } from './tinyProject.js';
@@ -66,6 +67,46 @@ test('a resumed run keeps its settings: another learning rate is refused by name
   const { code, stderr } = await uafer(['train', '--resume', 'run', '--lr', '0.5'], { cwd: folder });
   expect(code).toBe(2);
   expect(stderr).toContain('optimizer.lr: the run has 0.001, asked for 0.5');
+});
+
+test('pictures, classes and split are told before the training starts', async () => {
+  const { stderr } = await uafer(train('--max-steps', '1'), { cwd: folder });
+  expect(stderr).toMatch(
+    /16 training pictures and 4 test pictures of 2 classes \(training\+test: happy 8\+2, sad 8\+2\)\nThe folder has no train and test in it[\s\S]*Training 2 epochs of 4 steps/,
+  );
+});
+
+describe('one picture that is not square', () => {
+  beforeEach(() =>
+    sharp(join(folder, 'faces/sad/0.png')).resize(30, 20, { fit: 'fill' }).toFile(join(folder, 'faces/sad/oblong.png')),
+  );
+
+  test('has its middle cut out in a folder, by default and said', async () => {
+    writeFileSync(join(folder, 'tiny.yaml'), readFileSync(join(folder, 'tiny.yaml'), 'utf8').replace(', centerCrop: true', ''));
+    const { code, stderr } = await uafer(train(), { cwd: folder });
+    expect(stderr).toContain('1 picture is not square: the middle is cut out (--center-crop');
+    expect(code).toBe(0);
+  });
+
+  test('is refused before anything is trained or written where it is an error, by name', async () => {
+    const { code, stderr } = await uafer(train('--center-crop', 'false'), { cwd: folder });
+    expect(stderr).toMatch(/1 of 21 pictures is not square.*--center-crop.*\n.*oblong\.png is 30 x 20/);
+    expect(stderr).not.toContain('Training');
+    expect(code).toBe(1);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+
+  test('that was not there when a run began is no end of it: the remedy may be given when it goes on', async () => {
+    rmSync(join(folder, 'faces/sad/oblong.png'));
+    await uafer(train('--center-crop', 'false', '--max-steps', '5'), { cwd: folder });
+    await sharp(join(folder, 'faces/sad/0.png')).resize(30, 20, { fit: 'fill' }).toFile(join(folder, 'faces/sad/other.png'));
+    renameSync(join(folder, 'faces/sad/other.png'), join(folder, 'faces/sad/0.png'));
+    const refused = await uafer(['train', '--resume', 'run'], { cwd: folder });
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('0.png is 30 x 20') });
+    const { code, stderr } = await uafer(['train', '--resume', 'run', '--center-crop', '--max-steps', '0'], { cwd: folder });
+    expect(stderr).toContain('Finished after 8 steps.');
+    expect(code).toBe(0);
+  });
 });
 
 test('a data set and a device that are not there are named', async () => {

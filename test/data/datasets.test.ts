@@ -256,13 +256,88 @@ describe('a folder of class folders', () => {
     expect(load().test.map(({ file }) => file)).toEqual(test.map(({ file }) => file));
   });
 
+  it('says how it was split, and that people may stand on both sides', () => {
+    using folder = temporaryFolder();
+    writeFiles(folder.path, empty([...names('sad', 5), ...names('happy', 5)]));
+    const { notes = [] } = loadDataset({ name: 'folder', dataPath: folder.path });
+    expect(notes).toEqual([
+      expect.stringMatching(/SHA-256 is the test part.*same people may stand in both.*--subject-pattern/),
+    ]);
+  });
+
+  const people = ['ann', 'bob', 'cleo', 'dan', 'eve', 'fred', 'gil', 'hugo', 'ivy', 'jon'];
+  const ofPeople = (of: readonly string[] = people) =>
+    ['happy', 'sad'].flatMap((name) => of.flatMap((person) => [1, 2].map((i) => `${name}/${person}_${i}.png`)));
+
+  it.each([
+    [
+      'subjects.txt',
+      {
+        'subjects.txt': ofPeople()
+          .map((file) => `${file} ${/[a-z]+(?=_)/.exec(file)?.[0]}\n`)
+          .join(''),
+      },
+      undefined,
+    ],
+    ['a pattern', {}, '^([a-z]+)_'],
+  ])('splits by people whom %s names: nobody stands on both sides', (_, list, subjectPattern) => {
+    using folder = temporaryFolder();
+    writeFiles(folder.path, { ...empty(ofPeople()), ...list });
+    const load = (parts: 'all' | 'test') => loadDataset({ name: 'folder', dataPath: folder.path, subjectPattern, parts });
+    const { train, test, notes } = load('all');
+    const seen = (samples: typeof train) => new Set(samples.map(({ subject }) => subject));
+    expect(seen(test).size).toBe(2);
+    expect([...seen(test)].filter((person) => seen(train).has(person))).toEqual([]);
+    expect(train.length + test.length).toBe(40);
+    expect(notes).toEqual([expect.stringMatching(/2 people of 10 \(by .*are the test part, and nobody stands in both/)]);
+    expect(load('test').test).toEqual(test);
+  });
+
+  it('keeps in training whoever alone shows a class', () => {
+    using folder = temporaryFolder();
+    // Each alone shows fear in turn: never is that person in the test part.
+    for (const only of people) {
+      using own = temporaryFolder();
+      writeFiles(own.path, empty([...ofPeople(), `fear/${only}_1.png`]));
+      const { train } = loadDataset({ name: 'folder', dataPath: own.path, subjectPattern: '^([a-z]+)_' });
+      expect(new Set(train.map(({ label }) => label)).size).toBe(3);
+    }
+    writeFiles(folder.path, empty(['happy/ann_1.png', 'sad/bob_1.png']));
+    expect(() => loadDataset({ name: 'folder', dataPath: folder.path, subjectPattern: '^([a-z]+)_' })).toThrow(
+      /shows 2 people, and none can be kept for the test/,
+    );
+  });
+
+  it('takes names with spaces in subjects.txt, and names each picture that it lacks', () => {
+    using folder = temporaryFolder();
+    const files = ['happy/a 1.png', 'happy/b.png', 'happy/c.png', 'sad/a 2.png', 'sad/b.png', 'sad/c.png'];
+    const list = ['happy/a 1.png Ann Lee', 'sad/a 2.png Ann Lee', 'happy/b.png Bob', 'sad/b.png Bob', 'happy/c.png\tC'];
+    writeFiles(folder.path, { ...empty(files), 'subjects.txt': list.join('\r\n') });
+    expect(() => loadDataset({ name: 'folder', dataPath: folder.path })).toThrow(
+      /1 problem\n.*sad.c\.png: subjects\.txt does not say who is seen/,
+    );
+    writeFiles(folder.path, { 'subjects.txt': [...list, 'sad/c.png C'].join('\n') });
+    const { train, test } = loadDataset({ name: 'folder', dataPath: folder.path });
+    expect(new Set([...train, ...test].map(({ subject }) => subject))).toEqual(new Set(['Ann Lee', 'Bob', 'C']));
+    expect(test).toHaveLength(2);
+  });
+
+  it('tells of people on both sides of folders train and test, which stay as they are', () => {
+    using folder = temporaryFolder();
+    const files = ['train/happy/ann_1.png', 'train/sad/bob_1.png', 'test/happy/ann_2.png', 'test/sad/cleo_1.png'];
+    writeFiles(folder.path, empty(files));
+    const { train, test, notes } = loadDataset({ name: 'folder', dataPath: folder.path, subjectPattern: '^([a-z]+)_' });
+    expect([train.length, test.length]).toEqual([2, 2]);
+    expect(notes).toEqual([expect.stringContaining('1 person stands in train and test')]);
+  });
+
   it.each([
     [
       'different classes in train and test',
       [...names('train/sad', 1), ...names('train/happy', 1), ...names('test/sad', 1), ...names('test/fear', 1)],
       /train has the classes happy, sad, but test has fear, sad/,
     ],
-    ['one class alone', names('sad', 2), /holds 1 folders: expected one folder of pictures for each class/],
+    ['one class alone', names('sad', 2), /holds 1 folder: expected one folder of pictures for each class/],
     ['a file that is no picture', [...names('sad', 2), ...names('happy', 2), 'sad/notes.txt'], /notes\.txt is no picture/],
     ['a class without pictures', [...names('sad', 2), ...names('happy', 2), 'fear/.keep'], /fear holds no picture/],
   ])('refuses %s', (_, paths, message) => {

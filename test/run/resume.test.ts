@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkSettings, configHash, decisiveSettings } from '#uafer/run/resume.js';
+import { checkResume, checkSettings, configHash, decisiveSettings } from '#uafer/run/resume.js';
 import { testConfig } from '../support/runConfig.js';
 
 const config = testConfig('run');
@@ -34,4 +34,14 @@ test('a setting that is no more counts where the checkpoint has it', () => {
 test('of a checkpoint with a hash alone it is known that something differs', () => {
   expect(check({ configHash: configHash(config) })).not.toThrow();
   expect(check({ configHash: configHash(testConfig('run', { seed: 1 })) })).toThrow(/written with other options/);
+});
+
+test('a centre crop may be given and taken away: it changes no number of pictures that are square', () => {
+  const cropping = testConfig('run', { data: { centerCrop: true } });
+  expect(() => checkResume(config, cropping)).not.toThrow();
+  expect(() => checkResume(cropping, config)).not.toThrow();
+  // Checkpoints that were written while it counted as decisive.
+  expect(check({ settings: { ...decisiveSettings(config), 'data.centerCrop': false } }, cropping)).not.toThrow();
+  expect(check({ configHash: configHash(config) }, cropping)).not.toThrow();
+  expect(check({ configHash: configHash(testConfig('run', { seed: 1 })) }, cropping)).toThrow(/other options/);
 });
