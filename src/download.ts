@@ -14,6 +14,8 @@ export interface RemoteFile {
   sha256: string;
   /** Where it belongs on this machine. */
   path: string;
+  /** About how many bytes it has; a server that sends a tenth more sends another file, and is not followed to its end. */
+  aboutBytes?: number;
 }
 
 export interface DownloadProgress {
@@ -26,13 +28,16 @@ export interface DownloadProgress {
 export interface DownloadOptions {
   onProgress?: (progress: DownloadProgress) => void;
   signal?: AbortSignal;
+  /** A connection that brings nothing for so long counts as broken; 60 s when left out. */
+  stallSeconds?: number;
 }
 
 /** OpenAI's CLIP ViT-B/16, from the address in OpenAI's CLIP repository or from `$UAFER_CLIP_URL` (a mirror of the same file). */
 export function clipFile(): RemoteFile {
   const sha256 = '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f';
   const official = `https://openaipublic.azureedge.net/clip/models/${sha256}/ViT-B-16.pt`;
-  return { url: process.env.UAFER_CLIP_URL || official, sha256, path: join(uaferHome(), 'clip', 'ViT-B-16.pt') };
+  const path = join(uaferHome(), 'clip', 'ViT-B-16.pt');
+  return { url: process.env.UAFER_CLIP_URL || official, sha256, path, aboutBytes: 351e6 };
 }
 
 /** Where `uafer download clip` put the file, or null. */
@@ -43,7 +48,7 @@ export function downloadedClip(): string | null {
 
 /**
  * Fetches `file` unless it is there already. What has arrived stays in `<path>.partial`, and the next attempt asks only for the
- * rest; a connection that breaks is taken up again for as long as each attempt brings something. Throws `DOWNLOAD` with what to do
+ * rest; a connection that breaks or stalls is taken up again for as long as each attempt brings something. Throws `DOWNLOAD` with what to do
  * by hand when the file cannot be had or isn't the right one.
  */
 export async function download(file: RemoteFile, options: DownloadOptions = {}): Promise<void> {
@@ -67,26 +72,47 @@ export async function download(file: RemoteFile, options: DownloadOptions = {}):
 
 const goOn = 'What has arrived is kept: the same command goes on from there.';
 
-async function fetchRest(file: RemoteFile, partial: string, { onProgress, signal }: DownloadOptions): Promise<void> {
+async function fetchRest(file: RemoteFile, partial: string, options: DownloadOptions): Promise<void> {
+  const { onProgress, signal, stallSeconds = 60 } = options;
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(new Error(`nothing came for ${stallSeconds} s`)), stallSeconds * 1000);
   const have = sizeOf(partial);
   const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {};
-  const response = await fetch(file.url, { headers, signal: signal ?? null });
-  // Nothing is left to ask for: the former attempt had received everything, and only the check was missing.
-  if (response.status === 416) return;
-  if (!response.ok || !response.body) throw failure(file, `the server answered ${response.status} ${response.statusText}`);
-  const resumed = response.status === 206;
-  const length = Number(response.headers.get('content-length')) || undefined;
-  let received = resumed ? have : 0;
-  const total = length && received + length;
-  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of chunks) {
-      received += chunk.length;
-      onProgress?.({ received, total });
-      yield chunk;
-    }
-  };
-  await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(partial, { flags: resumed ? 'a' : 'w' }));
+  const signals = signal ? [signal, stalled.signal] : [stalled.signal];
+  try {
+    const response = await fetch(file.url, { headers, signal: AbortSignal.any(signals) });
+    // Nothing is left to ask for: the former attempt had received everything, and only the check was missing.
+    if (response.status === 416) return;
+    if (!response.ok || !response.body) throw failure(file, `the server answered ${response.status} ${response.statusText}`);
+    const resumed = response.status === 206;
+    const length = Number(response.headers.get('content-length')) || undefined;
+    let received = resumed ? have : 0;
+    const total = length && received + length;
+    refuseTooLarge(file, total);
+    const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunks) {
+        timer.refresh();
+        received += chunk.length;
+        refuseTooLarge(file, received);
+        onProgress?.({ received, total });
+        yield chunk;
+      }
+    };
+    await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(partial, { flags: resumed ? 'a' : 'w' }));
+  } catch (error) {
+    throw stalled.signal.aborted && !signal?.aborted ? stalled.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
+
+function refuseTooLarge(file: RemoteFile, bytes: number | undefined): void {
+  const { aboutBytes = Number.POSITIVE_INFINITY } = file;
+  if (bytes === undefined || bytes <= 1.1 * aboutBytes) return;
+  throw failure(file, `the server sends ${megabytes(bytes)} MB or more, where ${megabytes(aboutBytes)} are expected`);
+}
+
+const megabytes = (bytes: number) => Math.round(bytes / 1e6);
 
 async function check(file: RemoteFile, partial: string): Promise<void> {
   const hash = createHash('sha256');

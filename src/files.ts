@@ -148,21 +148,24 @@ export function isLitter(name: string): boolean {
   return name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini)$/i.test(name);
 }
 
-/** Lines of a text file without its byte-order mark, line endings of any system, or blank lines at its end. Throws `DATA`. */
-export function readLines(file: string): string[] {
-  const lines = readList(file)
+/**
+ * Lines of a text file without its byte-order mark, line endings of any system, or blank lines at its end. Throws `DATA` naming the file, with
+ * `hint` at what is expected where there is none.
+ */
+export function readLines(file: string, hint?: string): string[] {
+  const lines = readList(file, hint)
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\n|\r/);
   while (lines.length > 0 && lines.at(-1)?.trim() === '') lines.pop();
   return lines;
 }
 
-/** The text of a list that a data set or a person has made. Throws `DATA`. */
-export function readList(file: string): string {
+/** The text of a list that a data set or a person has made. Throws `DATA` as `readLines` does. */
+export function readList(file: string, hint = "is this the data set's own folder?"): string {
   try {
     return readRegularFileSync(file, 'list').toString('utf8');
   } catch (cause) {
-    const hint = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? ": is this the data set's own folder?" : '';
-    throw new UaferError('DATA', `${shown(file)} cannot be read: ${reasonOf(cause)}${hint}`, { cause });
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new UaferError('DATA', `${shown(file)} cannot be read: ${reasonOf(cause)}${missing ? `: ${hint}` : ''}`, { cause });
   }
 }

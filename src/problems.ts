@@ -1,3 +1,4 @@
+import { counted } from './counted.js';
 import { UaferError } from './errors.js';
 import { shown } from './shown.js';
 
@@ -21,8 +22,10 @@ export function collectProblems(): Problems {
     check: (what) => {
       if (messages.length === 0) return;
       const more = messages.length > SHOWN ? [`... and ${messages.length - SHOWN} more`] : [];
-      const count = messages.length === 1 ? '1 problem' : `${messages.length} problems`;
-      throw new UaferError('DATA', [`${what}: ${count}`, ...messages.slice(0, SHOWN), ...more].join('\n  '));
+      throw new UaferError(
+        'DATA',
+        [`${what}: ${counted(messages.length, 'problem')}`, ...messages.slice(0, SHOWN), ...more].join('\n  '),
+      );
     },
   };
 }

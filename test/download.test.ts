@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -134,4 +134,42 @@ test('an aborted download keeps what has arrived', async () => {
   });
   await expect(download(file, { signal: controller.signal })).rejects.toMatchObject({ code: 'INTERRUPTED' });
   expect(readFileSync(partial(file)).equals(body.subarray(0, 50_000))).toBe(true);
+});
+
+test('a server that announces far more than the file has is not followed', async () => {
+  const file = await serve((_, response) => {
+    response.writeHead(200, { 'content-length': 1e12 });
+    response.write(body);
+  });
+  const failed = download({ ...file, aboutBytes: body.length });
+  await expect(failed).rejects.toMatchObject({ code: 'DOWNLOAD', message: expect.stringMatching(/sends 1000000 MB or more/) });
+  expect(existsSync(partial(file))).toBe(false);
+});
+
+test('nor one that announces nothing and sends on and on', async () => {
+  const file = await serve((_, response) => {
+    response.writeHead(200);
+    const more = () => response.write(body, more);
+    more();
+  });
+  await expect(download({ ...file, aboutBytes: body.length })).rejects.toThrow(/where 0 are expected/);
+  // At most the bytes of one piece beyond the limit.
+  expect(statSync(partial(file)).size).toBeLessThan(4 * body.length);
+});
+
+test('a connection that stalls is taken up again while it brings something, and given up when it brings nothing', async () => {
+  const asked: (string | undefined)[] = [];
+  const file = await serve((request, response) => {
+    asked.push(request.headers.range);
+    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(from > 0 ? 206 : 200, { 'content-length': body.length - from });
+    response.flushHeaders();
+    if (from < 200_000) response.write(body.subarray(from, from + 100_000));
+  });
+  await expect(download(file, { stallSeconds: 0.3 })).rejects.toMatchObject({
+    code: 'DOWNLOAD',
+    message: expect.stringContaining('nothing came for 0.3 s'),
+  });
+  expect(asked).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
+  expect(readFileSync(partial(file)).equals(body.subarray(0, 200_000))).toBe(true);
 });

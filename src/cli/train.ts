@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { resolveConfig } from '../config/resolve.js';
 import type { TrainConfig } from '../config/schema.js';
+import { counted } from '../counted.js';
 import { headline, percent } from '../report/metricsText.js';
 import type { TrainResult } from '../run/messages.js';
 import { findRun, runFolder } from '../run/runFolder.js';
@@ -46,6 +47,12 @@ export function addTrain(train: Command): void {
 Settings come from --recipe, then --config, then the options. Underscores and hyphens are alike, and the options of the original
 train.py work by their own names (--fix_layer, --lamda_kd, ...).
 
+Epochs are counted from 1 on the screen and in report.html, from 0 in log.jsonl, metrics.json and with --json, as the original counts them.
+The training loss is loss_cls (of which loss_var is the variance's part) with loss_kd, the distillation from the frozen CLIP, times --lambda-kd,
+and what else the loss has. The test loss is the original's, without distillation: the two are not to be compared.
+
+A run ends with a checkpoint on Ctrl-C, SIGTERM and when its terminal goes (SIGHUP). One process trains a run at a time: lock.json says which.
+
 Examples:
   uafer train --dataset rafdb --data-path /data/RAFDB/basic --clip-path ViT-B-16.pt
   uafer train --dataset affectnet --data-path /data/AffectNet --batch-size 64 --accumulate 4 --out runs/affectnet
@@ -90,7 +97,7 @@ function summary({ ending, runFolder: run, best, metrics, steps }: TrainResult):
     maxMinutes: 'Reached --max-minutes',
     stopped: 'Stopped',
   };
-  const lines = [`${endings[ending]} after ${steps} steps.`];
+  const lines = [`${endings[ending]} after ${counted(steps, 'step')}.`];
   if (metrics) lines.push(headline(metrics));
   if (best) lines.push(`best ${best.metric} ${percent(best.value)} in epoch ${best.epoch + 1}: ${runFolder(run).best}`);
   lines.push(`run folder: ${run}`);

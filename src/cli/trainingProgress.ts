@@ -15,7 +15,9 @@ export function trainingProgress(verbosity: Verbosity): { show(event: TrainingEv
   const bar = (label: string, total: number, unit: string, start: number): Progress => {
     if (shown?.label === label) return shown.progress;
     close();
-    shown = { label, progress: createProgress({ label, total, unit, start, quiet: verbosity.quiet ?? false }) };
+    // The line of the epoch tells what came of it.
+    const options = { label, total, unit, start, quiet: verbosity.quiet ?? false, endLine: false };
+    shown = { label, progress: createProgress(options) };
     return shown.progress;
   };
   const say = (line: string) => {
@@ -63,19 +65,26 @@ function epochName({ epoch, epochs }: { epoch: number; epochs: number }): string
   return `epoch ${epoch + 1}/${epochs}`;
 }
 
+/** The most important first: a narrow terminal has no room for the last ones. */
 function stepFields({ loss, imagesPerSecond, secondsLeft }: StepEvent): Record<string, string> {
-  return { loss: loss.toFixed(4), 'images/s': imagesPerSecond.toPrecision(3), 'whole run': `${hours(secondsLeft)} left` };
+  return { loss: loss.toFixed(4), 'whole run': `${hours(secondsLeft)} left`, 'images/s': imagesPerSecond.toPrecision(3) };
 }
 
 function epochLine(event: EpochEvent): string {
-  const { metrics, loss, testLoss, seconds, imagesPerSecond, best } = event;
+  const { metrics, loss, parts, testLoss, seconds, imagesPerSecond, best } = event;
   const isBest = best?.epoch === event.epoch ? ' (best so far)' : '';
+  const named = Object.entries(parts).map(([name, value]) => `${name} ${value.toFixed(4)}`);
   return [
-    `${epochName(event)}: loss ${loss.toFixed(4)}`,
-    ...(testLoss === null ? [] : [`test loss ${testLoss.toFixed(4)}`]),
+    `${epochName(event)}: training loss ${loss.toFixed(4)}${named.length > 1 ? ` (${named.join(', ')})` : ''}`,
+    ...(testLoss === null ? [] : [`${testLossName(parts)} ${testLoss.toFixed(4)}`]),
     `${headline(metrics)}${isBest}`,
     `${imagesPerSecond.toPrecision(3)} images/s, ${seconds.wait.toFixed(0)} s waiting for pictures, ${seconds.evaluate.toFixed(0)} s evaluating`,
   ].join('; ');
+}
+
+/** The test loss has no distillation in it, as in the original: it is no smaller for being better than the training loss. */
+function testLossName(parts: Readonly<Record<string, number>>): string {
+  return 'loss_kd' in parts ? 'test loss (without loss_kd)' : 'test loss';
 }
 
 /** `0:04:10`: hours, minutes, seconds. */

@@ -178,6 +178,7 @@ function tooLong(text: string, length: number, contextLength: number): UaferErro
   const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text;
   return new UaferError(
     'TEXT_TOO_LONG',
-    `The text "${shown}" takes ${length} tokens with start and end; the model reads ${contextLength}. Shorten it, or ask for truncation.`,
+    `The text "${shown}" takes ${length} tokens with start and end; the model reads ${contextLength}. Shorten it: it is made of --prompt and ` +
+      'the name of a class.',
   );
 }

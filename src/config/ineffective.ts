@@ -1,4 +1,4 @@
-import { datasetRow } from '../data/datasets.js';
+import { type DatasetRow, datasetRow } from '../data/datasets.js';
 import type { TrainConfig } from './schema.js';
 
 /** A setting that changes nothing beside the others, and why. */
@@ -11,7 +11,25 @@ export interface Ineffective {
  * Settings that decide nothing because of others. The original takes them in silence, so that people believed they had trained with a
  * term that was off.
  */
-export function ineffectiveSettings({ loss, model, data, task, dataset }: TrainConfig): Ineffective[] {
+export function ineffectiveSettings(config: TrainConfig): Ineffective[] {
+  return [...(config.task === 'pretrain' ? inPretraining(config) : inUaFer(config)), ...ofData(config)];
+}
+
+/** Pre-training has a model and a loss of its own (`src/pretrain`). */
+function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
+  const why = 'pre-training has a loss and a model of its own';
+  const paths = [
+    ...Object.keys(loss).map((name) => `loss.${name}`),
+    ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
+    'optimizer.layerDecay',
+    'optimizer.fixLayer',
+  ];
+  const found = paths.map((path) => ({ path, why }));
+  if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
+  return found;
+}
+
+function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   const found: Ineffective[] = [];
   const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
   const evidential = loss.lossFunction === 'edl';
@@ -20,7 +38,16 @@ export function ineffectiveSettings({ loss, model, data, task, dataset }: TrainC
   const avu = evidential && loss.withAvu && likelihood && !kl;
   if (!evidential) {
     const why = `only the evidential loss has it, and the loss is ${loss.lossFunction}`;
-    add(why, 'loss.edlType', 'loss.withKl', 'loss.withAvu', 'loss.disentangle', 'loss.lambdaRuc', 'loss.annealing');
+    add(
+      why,
+      'loss.edlType',
+      'loss.evidence',
+      'loss.withKl',
+      'loss.withAvu',
+      'loss.disentangle',
+      'loss.lambdaRuc',
+      'loss.annealing',
+    );
   } else {
     if (loss.withAvu && !likelihood) add(`AvU belongs to log and digamma, and the loss is ${loss.edlType}`, 'loss.withAvu');
     else if (loss.withAvu && kl) add('beside KL, AvU is left out', 'loss.withAvu');
@@ -29,12 +56,27 @@ export function ineffectiveSettings({ loss, model, data, task, dataset }: TrainC
     if (!avu && !kl) add('the loss has neither KL nor AvU', 'loss.annealing');
   }
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
-  if (model.branch === 'global') add('only the global scores are used', 'model.topk');
-  const { options = [] } = datasetRow(dataset);
-  if (!options.includes('ferplusTest')) add(`only FER+ has two test parts, and the data set is ${dataset}`, 'data.ferplusTest');
-  if (!options.includes('votes')) add(`${dataset} has no votes`, 'data.votes');
-  else if (task === 'uafer' && data.votes === 'distribution') {
+  if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');
+  if (hasOption(dataset, 'votes') && data.votes === 'distribution')
     add('pictures without a majority are added, but the losses of UA-FER take the label alone', 'data.votes');
-  }
   return found;
+}
+
+function ofData({ dataset, data }: TrainConfig): Ineffective[] {
+  const found: Ineffective[] = [];
+  const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
+  if (!hasOption(dataset, 'ferplusTest'))
+    add(`only FER+ has two test parts, and the data set is ${dataset}`, 'data.ferplusTest');
+  if (!hasOption(dataset, 'votes')) add(`${dataset} has no votes`, 'data.votes');
+  if (!hasOption(dataset, 'subjectPattern')) add(`${dataset} is split by its owners`, 'data.subjectPattern');
+  if (datasetRow(dataset).resize === 'square-bilinear')
+    add(`pictures of ${dataset} are made square whatever their shape`, 'data.centerCrop');
+  if (data.samplerPower !== undefined) add('--sampler-power decides how pictures are drawn', 'data.sampler', 'data.shuffle');
+  else if (data.sampler === 'imbalanced') add('an imbalanced sampler draws at random', 'data.shuffle');
+  else if (!data.shuffle) add('the order of the list is kept', 'data.sampler');
+  return found;
+}
+
+function hasOption(dataset: string, option: NonNullable<DatasetRow['options']>[number]): boolean {
+  return datasetRow(dataset).options?.includes(option) ?? false;
 }

@@ -128,9 +128,16 @@ function complaint(path: string, expected: string, settings: Settings): string {
   const setting = settings.get(path);
   if (setting) {
     const choices = configFields.get(path)?.choices ?? [];
-    return `${setting.where}: expected ${expected}, got ${JSON.stringify(setting.value)}.${didYouMean(String(setting.value), choices)}`;
+    return `${setting.where}: expected ${expected}, got ${shown(setting.value)}.${didYouMean(String(setting.value), choices)}`;
   }
   const around = settings.get(path.split('.')[0] as string);
   if (around) return `${around.where}: ${path}: expected ${expected}.`;
   return `${optionName(path)} is needed: expected ${expected} (in a configuration file: ${path})`;
+}
+
+/** JSON has no word for what a number of 400 digits becomes. */
+function shown(value: unknown): string {
+  if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
+    return `a number beyond ${Number.MAX_VALUE.toPrecision(2)}`;
+  return Number.isNaN(value) ? 'no number (NaN)' : JSON.stringify(value);
 }

@@ -12,9 +12,14 @@ const number = (min: number, max = Infinity) => {
   const error = max === Infinity ? `a number of at least ${min}` : `a number from ${min} to ${max}`;
   return z.number(error).min(min, error).max(max, error);
 };
-const whole = (min: number) => {
-  const error = `a whole number of at least ${min}`;
-  return z.number(error).int(error).min(min, error);
+/** `why` is the reason for the largest value. */
+const whole = (min: number, max = Number.MAX_SAFE_INTEGER, why = '') => {
+  const bounded = `a whole number from ${min} to ${max}${why}`;
+  const plain = max === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${min}` : bounded;
+  // Beyond the largest, zod's answer to any number is that it is too big, which is no matter of its being whole.
+  const error = (issue: { code?: string | undefined }) => (issue.code === 'too_big' ? bounded : plain);
+  const value = z.number(plain).int({ error }).min(min, plain);
+  return max === Number.MAX_SAFE_INTEGER ? value : value.max(max, bounded);
 };
 const oneOf = <const Names extends readonly [string, ...string[]]>(...names: Names) =>
   z.enum(names, { error: `one of ${names.join(', ')}` });
@@ -151,9 +156,11 @@ export const trainConfigSchema = z.strictObject({
     .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:N')
     .default('auto')
     .describe('auto takes a GPU where there is one'),
-  precision: oneOf('fp32', 'bf16').default('fp32').describe('bf16 is mixed precision'),
-  threads: whole(0).default(0).describe("threads an operator; 0 is libtorch's choice"),
-  workers: whole(0)
+  precision: oneOf('fp32', 'bf16')
+    .default('fp32')
+    .describe('bf16 is mixed precision, for processors with AVX512-BF16 or AMX: on others it is many times slower'),
+  threads: whole(0, 1024).default(0).describe("threads an operator; 0 is libtorch's choice"),
+  workers: whole(0, 256, ' (each is a thread that takes about 35 MB)')
     .default(() => Math.min(8, availableParallelism()))
     .describe('worker threads that decode and transform pictures; 0 does it in the training thread'),
   model: modelSchema,

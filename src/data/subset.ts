@@ -15,7 +15,7 @@ export function subset(dataset: Dataset, namesFile: string): Dataset {
   const problems = collectProblems();
   const find = pictureLookup(dataset.test);
   const chosen = new Set<Sample>();
-  readLines(namesFile).forEach((text, i) => {
+  readLines(namesFile, '--subset takes a file with the names of test pictures, a line each').forEach((text, i) => {
     if (text.trim() === '') return;
     const [found, another] = find(text.trim());
     if (found === undefined) problems.add(`${namesFile}:${i + 1}: the test set has no picture "${text.trim()}"`);

@@ -6,6 +6,7 @@ import { subset } from '../data/subset.js';
 import type { Dataset } from '../data/types.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
+import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { readModel, takenCheckpoint } from './readModel.js';
@@ -25,7 +26,7 @@ export interface EvaluateCheckpointOptions {
   subset?: string | undefined;
   /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
   bootstrap?: number | undefined;
-  /** Told, in a sentence, what was chosen because nothing was said. */
+  /** Told, in a sentence, what was chosen because nothing was said, and what is slow here. */
   onNote?(note: string): void;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
@@ -47,6 +48,8 @@ export async function evaluateCheckpoint(
   options: EvaluateCheckpointOptions = {},
 ): Promise<CheckpointEvaluation> {
   const config = prepareEngine(asked);
+  const precision = precisionNote(config);
+  if (precision) options.onNote?.(precision);
   const dataset = loadTestPart(config, options);
   const taken = takenCheckpoint(checkpoint, options.onNote);
   const { model, epoch } = readModel(taken, config, dataset.classes);

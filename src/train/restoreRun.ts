@@ -1,6 +1,7 @@
 /** From the run folder back to where a run was. */
 import { rmSync } from 'node:fs';
 import type { TrainConfig } from '../config/schema.js';
+import { counted } from '../counted.js';
 import { setGeneratorState, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { checkpointFolder, copyCheckpoint, type Progress, readCheckpoint, restoreTensors } from '../run/checkpoint.js';
@@ -66,7 +67,7 @@ function checkPosition(
     epoch > epochs && `epoch ${epoch} of ${epochs}`,
     step > steps && `step ${step} of ${steps} in an epoch`,
     globalStep !== epoch * steps + step &&
-      `${globalStep} steps in all, where ${epoch} epochs and ${step} steps make ${epoch * steps + step}`,
+      `${globalStep} steps in all, where ${counted(epoch, 'epoch')} and ${counted(step, 'step')} make ${epoch * steps + step}`,
     best !== null && best.epoch >= epoch && `its best metric in epoch ${best.epoch}, before that epoch is done`,
   ].filter((text) => text !== false);
   if (wrong.length === 0) return;

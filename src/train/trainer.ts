@@ -19,6 +19,7 @@ import { writeFileAtomically } from '../files.js';
 import { writeReport } from '../report/runReport.js';
 import type { Progress } from '../run/checkpoint.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
+import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Task } from '../task/task.js';
 import { checkData } from './checkData.js';
@@ -42,6 +43,8 @@ import { lossAndGradients, type StepLoss } from './step.js';
 export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const config = prepareEngine(asked);
   refuseRun(task, config, hooks);
+  const note = precisionNote(config);
+  if (note) hooks.onEvent?.({ kind: 'log', text: note });
   await checkData(task, config, hooks);
   const run = openRun(task, config, hooks);
   try {
@@ -153,7 +156,7 @@ function refuseDivergence({ progress, folder }: Run, what: string, value: number
   if (Number.isFinite(value)) return;
   throw new UaferError(
     'DIVERGED',
-    `The ${what} became ${value} in epoch ${progress.epoch} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
+    `The ${what} became ${value} in epoch ${progress.epoch + 1} at step ${progress.globalStep + 1} (learning rate ${lr}). ${advice(folder)}`,
   );
 }
 

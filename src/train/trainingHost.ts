@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { TrainConfig } from '../config/schema.js';
+import { counted } from '../counted.js';
 import { type ErrorCode, UaferError } from '../errors.js';
 import { dropThreadLock, refuseLocked } from '../run/lock.js';
 import type { TrainingEvent, TrainResult } from '../run/messages.js';
@@ -63,7 +64,7 @@ function checkFolder(config: TrainConfig, onEvent: (event: TrainingEvent) => voi
   checkResume(saved, config);
   const { epochs } = config.optimizer;
   if (epochs === saved.optimizer.epochs) return;
-  const text = `The run had ${saved.optimizer.epochs} epochs: from here on the learning rate follows the schedule of ${epochs}.`;
+  const text = `The run had ${counted(saved.optimizer.epochs, 'epoch')}: from here on the learning rate follows the schedule of ${epochs}.`;
   onEvent({ kind: 'log', text });
 }
 

@@ -161,6 +161,11 @@ test('--subset evaluates the pictures that it names', async () => {
   writeFileSync(join(folder, 'none.txt'), 'nobody.png\n');
   const unknown = await evaluate('--checkpoint', 'run', '--subset', 'none.txt');
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('none.txt:1') });
+  const absent = await evaluate('--checkpoint', 'run', '--subset', 'absent.txt');
+  expect(absent).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('absent.txt cannot be read: --subset takes a file with the names of test pictures'),
+  });
 });
 
 test('--bootstrap gives every figure an interval, the same ones again, and --scores shows every score', async () => {

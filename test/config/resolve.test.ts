@@ -182,10 +182,43 @@ test('what changes nothing beside other settings is told, where it was made, and
   expect(notes({ 'data.ferplusTest': 'test' })).toEqual([
     '--ferplus-test has no effect here: only FER+ has two test parts, and the data set is rafdb.',
   ]);
+  expect(notes({ 'loss.lossFunction': 'ce', 'loss.evidence': 'exp' })).toEqual([
+    '--evidence has no effect here: only the evidential loss has it, and the loss is ce.',
+  ]);
+  expect(notes({ 'model.branch': 'global', 'model.patchProjection': true })).toEqual([
+    '--patch-projection has no effect here: only the global scores are used.',
+  ]);
+  expect(notes({ 'data.samplerPower': 0.5, 'data.shuffle': false })).toEqual([
+    '--shuffle has no effect here: --sampler-power decides how pictures are drawn.',
+  ]);
+  expect(notes({ 'data.subjectPattern': '(.)' })).toEqual([
+    '--subject-pattern has no effect here: rafdb is split by its owners.',
+  ]);
+  expect(notes({ dataset: 'affectnet', 'data.centerCrop': true })).toEqual([
+    '--center-crop has no effect here: pictures of affectnet are made square whatever their shape.',
+  ]);
+  expect(notes({ dataset: 'rafdb', 'data.votes': 'distribution' })).toEqual([
+    '--votes has no effect here: rafdb has no votes.',
+  ]);
   const file = yaml('loss:\n  lossFunction: ce\n  annealing: exp\n');
   expect(notes({}, file)).toEqual([
     `${file}:3: loss.annealing has no effect here: only the evidential loss has it, and the loss is ce.`,
   ]);
+});
+
+test('in pre-training the settings of UA-FER are told of as having no effect', () => {
+  const told: string[] = [];
+  const options = {
+    ...paths,
+    'loss.lambdaKd': 2,
+    'model.alpha': 0.5,
+    'model.topk': 8,
+    'optimizer.fixLayer': 1,
+    dataset: 'ferplus',
+  };
+  resolveConfig({ recipe: 'small-clip', options, onNote: (note) => told.push(note) });
+  const why = 'has no effect here: pre-training has a loss and a model of its own.';
+  expect(told).toEqual([`--lambda-kd ${why}`, `--alpha ${why}`, `--fix-layer ${why}`]);
 });
 
 test("a run's configuration stands without the recipe file that it was started with", () => {

@@ -342,7 +342,7 @@ describe('a damaged run', () => {
   test.each([
     [{ step: 1e9 }, /step 1000000000 of 4 in an epoch/],
     [{ epoch: 7 }, /epoch 7 of 3/],
-    [{ globalStep: 6 }, /6 steps in all, where 1 epochs and 1 steps make 5/],
+    [{ globalStep: 6 }, /6 steps in all, where 1 epoch and 1 step make 5/],
     [{ best: { metric: 'accuracy', value: 1, epoch: 2 } }, /its best metric in epoch 2, before that epoch is done/],
   ])('a state that says %j does not fit the run', async (changes, said) => {
     const out = await stoppedRun();
@@ -419,7 +419,7 @@ describe('what ends a run early', () => {
     const failure = trained(testConfig(out), {}, task);
     await expect(failure).rejects.toMatchObject({
       code: 'DIVERGED',
-      message: expect.stringMatching(/became NaN in epoch 1 at step 7/),
+      message: expect.stringMatching(/became NaN in epoch 2 at step 7/),
     });
     expect(readCheckpointState(join(out, 'checkpoints', 'last'))).toMatchObject({ epoch: 1, step: 0, globalStep: STEPS });
   });
