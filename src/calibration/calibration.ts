@@ -1,13 +1,24 @@
 /** What is fitted to a trained model's answers on validation pictures, and what an answer becomes by it. */
 import { z } from 'zod';
 import { UaferError } from '../errors.js';
-import type { DecisionRule } from '../metrics/decision.js';
-import { applyEvidenceScale, applyTemperature, logProbabilities } from '../metrics/scaling.js';
-import { dirichletEntropy, dirichletMean, entropy } from '../metrics/scores.js';
+import { conformalSet } from '../metrics/conformal.js';
+import { type Decision, decide } from '../metrics/decision.js';
+import { predictLogistic } from '../metrics/logisticRegression.js';
+import { applyEvidenceScale, applyTemperature, applyVectorScaling, logProbabilities } from '../metrics/scaling.js';
+import { type Answer, dirichletEntropy, dirichletMean, entropy, SCORES, type ScoreName } from '../metrics/scores.js';
 import { evidenceOfLogits } from './logitEvidence.js';
 
 const positive = z.number().positive();
 const share = z.number().min(0).max(1);
+const numbers = z.array(z.number());
+
+/** Of the logits z of an answer; those of a Dirichlet distribution are the logarithms of its mean. */
+const scalingSchema = z.discriminatedUnion('kind', [
+  /** softmax(z / temperature): p^(1 / temperature), brought to the sum 1. */
+  z.object({ kind: z.literal('temperature'), temperature: positive }),
+  /** softmax(weights z + biases), (C) each. It may change which class is the most probable. */
+  z.object({ kind: z.literal('vector'), weights: numbers, biases: numbers }),
+]);
 
 /** Where the evidence of an answer comes from. */
 const evidenceSchema = z.discriminatedUnion('kind', [
@@ -17,20 +28,37 @@ const evidenceSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('logits'), slope: positive, offset: z.number() }),
 ]);
 
+/** Classes among which the right one is, with a stated coverage (`src/metrics/conformal.ts`). */
+const conformalSchema = z.object({
+  method: z.enum(['thr', 'aps', 'raps']),
+  coverage: share,
+  threshold: z.number().nullable(),
+});
+
+/** Probability that an answer is wrong, from the scores of `src/metrics/scores.ts` (`src/metrics/logisticRegression.ts`). */
+const riskHeadSchema = z.object({
+  scores: z.array(z.enum(SCORES.map(({ name }) => name))),
+  means: numbers,
+  deviations: numbers,
+  weights: numbers,
+  bias: z.number(),
+});
+
 const decisionSchema = z.object({
   /** A picture of more uncertainty is rejected; null: none is. */
   reject: z.object({ uncertainty: share.nullable() }),
-  /** Of the others an answer of at most this risk (1 - the largest probability) is reported; null: none is. */
+  /** Of the others an answer of at most this risk is reported; null: none is. */
   report: z.object({ risk: share.nullable() }),
   /** The rates that the thresholds were fitted at. */
   rates: z.object({ risk: share, rejected: share }),
 });
 
 export const calibrationSchema = z.object({
-  /** Probabilities are p^(1 / temperature), brought to the sum 1. */
-  temperature: positive,
+  scaling: scalingSchema,
   /** Null where the answers have no evidence. */
   evidence: evidenceSchema.nullable(),
+  riskHead: riskHeadSchema.nullable(),
+  conformal: conformalSchema.nullable(),
   decision: decisionSchema.nullable(),
   /** In words. */
   fittedOn: z.string(),
@@ -48,7 +76,8 @@ export interface RawAnswer {
 
 /** What is known of a picture's class. */
 export interface CalibratedAnswer {
-  logits: readonly number[];
+  /** As the network gives them; after vector scaling those of the probabilities. The largest is that of the answer. */
+  logits: number[];
   /** Sum to 1. */
   probabilities: number[];
   /** Parameters of the Dirichlet distribution over what people would say; null where the answer is none. */
@@ -57,14 +86,21 @@ export interface CalibratedAnswer {
   uncertainty: number;
   /** In [0, 1]: how much people would disagree, the Dirichlet's expected entropy over ln C; without one the entropy of the probabilities. */
   ambiguity: number;
+  /** In [0, 1]: how probably the answer is wrong; by the risk head where there is one, else 1 - the largest probability. */
+  risk: number;
+  /** Positions of the classes among which the right one is, the most probable first; null where no coverage was asked for. */
+  set: number[] | null;
+  /** Null where there are no thresholds. */
+  decision: Decision | null;
 }
 
 /**
  * The answer by what was fitted; without a calibration the network's own.
  *
+ * @param abstain an uncertainty above which to reject, in place of the calibration's threshold
  * @throws UaferError `DIVERGED` when the network's numbers are none
  */
-export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration): CalibratedAnswer {
+export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abstain?: number): CalibratedAnswer {
   const { logits, evidence } = raw;
   if (![...logits, ...(evidence ?? [])].every(Number.isFinite))
     throw new UaferError(
@@ -72,20 +108,19 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration): Cal
       `The network's logits [${logits.join(', ')}] are not all numbers: its weights are broken.`,
     );
   const alpha = dirichletOf(raw, calibration?.evidence ?? null);
-  const temperature = calibration?.temperature ?? 1;
-  const probabilities = applyTemperature(alpha ? logProbabilities(dirichletMean(alpha)) : logits, temperature);
-  if (!alpha) {
-    const uncertainty = entropy(probabilities);
-    return { logits, probabilities, alpha, uncertainty, ambiguity: uncertainty };
-  }
-  const prior = evidence ? 1 : 0;
-  const total = alpha.reduce((sum, a) => sum + (a - prior), 0);
+  const scaled = scaledBy(alpha ? logProbabilities(dirichletMean(alpha)) : logits, calibration?.scaling);
+  const { probabilities } = scaled;
+  const { uncertainty, ambiguity } = alpha ? ofDirichlet(alpha, evidence ? 1 : 0) : ofProbabilities(probabilities);
+  const answer = { logits: scaled.logits ?? [...logits], probabilities, alpha: alpha ?? undefined };
+  const risk = calibration?.riskHead ? riskOf(answer, calibration.riskHead) : 1 - Math.max(...probabilities);
   return {
-    logits,
-    probabilities,
+    ...answer,
     alpha,
-    uncertainty: alpha.length / (alpha.length + total),
-    ambiguity: dirichletEntropy(alpha),
+    uncertainty,
+    ambiguity,
+    risk,
+    set: calibration?.conformal ? conformalSet(probabilities, calibration.conformal) : null,
+    decision: decisionOf(uncertainty, risk, calibration?.decision ?? null, abstain),
   };
 }
 
@@ -97,12 +132,46 @@ function dirichletOf({ logits, evidence }: RawAnswer, calibration: Calibration['
   return calibration?.kind === 'logits' ? evidenceOfLogits(logits, calibration) : null;
 }
 
-/** The thresholds of a calibration, as what decides takes them. */
-export function decisionRule({ reject, report }: NonNullable<Calibration['decision']>): DecisionRule {
-  return { ignorance: reject.uncertainty, uncertainty: report.risk };
+function scaledBy(
+  logits: readonly number[],
+  scaling: Calibration['scaling'] | undefined,
+): { logits: number[] | null; probabilities: number[] } {
+  if (scaling?.kind !== 'vector') return { logits: null, probabilities: applyTemperature(logits, scaling?.temperature ?? 1) };
+  const probabilities = applyVectorScaling(logits, scaling);
+  return { logits: logProbabilities(probabilities), probabilities };
 }
 
-/** What a decision looks at. */
-export function decisionScores({ probabilities, uncertainty }: CalibratedAnswer): { uncertainty: number; ignorance: number } {
-  return { uncertainty: 1 - Math.max(...probabilities), ignorance: uncertainty };
+/** @param prior what each parameter holds beside its evidence */
+function ofDirichlet(alpha: readonly number[], prior: 0 | 1) {
+  const evidence = alpha.reduce((sum, a) => sum + (a - prior), 0);
+  return { uncertainty: alpha.length / (alpha.length + evidence), ambiguity: dirichletEntropy(alpha) };
+}
+
+function ofProbabilities(probabilities: readonly number[]) {
+  const uncertainty = entropy(probabilities);
+  return { uncertainty, ambiguity: uncertainty };
+}
+
+/** The scores that a risk head looks at, of one answer. */
+export function riskFeatures(answer: Answer, names: readonly ScoreName[]): number[] {
+  return names.map((name) => SCORES.find((row) => row.name === name)?.of(answer) as number);
+}
+
+function riskOf(answer: Answer, head: NonNullable<Calibration['riskHead']>): number {
+  return predictLogistic(riskFeatures(answer, head.scores), head);
+}
+
+/** A model without thresholds reports all that it doesn't reject. */
+function decisionOf(
+  uncertainty: number,
+  risk: number,
+  thresholds: Calibration['decision'],
+  abstain: number | undefined,
+): Decision | null {
+  if (!thresholds && abstain === undefined) return null;
+  const ignorance = abstain ?? thresholds?.reject.uncertainty ?? null;
+  return decide(
+    { uncertainty: risk, ignorance: uncertainty },
+    { ignorance, uncertainty: thresholds ? thresholds.report.risk : 1 },
+  );
 }

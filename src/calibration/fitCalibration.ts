@@ -1,7 +1,10 @@
 import { UaferError } from '../errors.js';
+import { type ConformalMethod, fitConformal } from '../metrics/conformal.js';
 import { type DecisionRates, fitDecision } from '../metrics/decision.js';
-import { fitEvidenceScale, fitTemperature, logProbabilities } from '../metrics/scaling.js';
-import { type Calibration, calibratedAnswer, decisionScores, type RawAnswer } from './calibration.js';
+import { fitLogisticRegression } from '../metrics/logisticRegression.js';
+import { fitEvidenceScale, fitTemperature, fitVectorScaling, logProbabilities } from '../metrics/scaling.js';
+import { SCORES } from '../metrics/scores.js';
+import { type Calibration, calibratedAnswer, type RawAnswer, riskFeatures } from './calibration.js';
 import { fitLogitEvidence } from './logitEvidence.js';
 
 /** What a network says of a validation picture, and what is right. */
@@ -13,31 +16,40 @@ export interface ValidationAnswer extends RawAnswer {
 }
 
 export interface FitOptions {
+  scaling: Calibration['scaling']['kind'];
   /** Null for a model that decides nothing. */
   rates: DecisionRates | null;
+  /** Null for a model that gives no sets. */
+  conformal: { method: ConformalMethod; coverage: number } | null;
+  riskHead: boolean;
   /** In words: which pictures these are. */
   fittedOn: string;
 }
 
 /**
  * The calibration of a network by its answers to validation pictures, in this order: how much its evidence is worth (by the votes; without
- * them by the labels; from logits only by votes), the temperature of its probabilities (by the labels), the thresholds of the decision.
+ * them by the labels; from logits only by votes), the scaling of its probabilities (by the labels), the risk head, sets and thresholds.
  * The same answers in the same order give the same numbers to the last bit.
  *
  * @throws UaferError `DATA` without answers, when an answer is broken, or when some have votes or evidence and some have none
  */
-export function fitCalibration(answers: readonly ValidationAnswer[], { rates, fittedOn }: FitOptions): Calibration {
+export function fitCalibration(answers: readonly ValidationAnswer[], options: FitOptions): Calibration {
   if (answers.length === 0) throw new UaferError('DATA', 'There is no picture to calibrate on: expected at least one.');
-  const evidence = fitEvidence(answers);
-  const untempered: Calibration = { temperature: 1, evidence, decision: null, fittedOn };
-  const temperature = fitTemperature(
-    answers.map((answer) => ({
-      label: answer.label,
-      logits: logProbabilities(calibratedAnswer(answer, untempered).probabilities),
-    })),
-  );
-  const undecided = { ...untempered, temperature };
-  return rates ? { ...undecided, decision: fitThresholds(answers, undecided, rates) } : undecided;
+  const unscaled: Calibration = {
+    scaling: { kind: 'temperature', temperature: 1 },
+    evidence: fitEvidence(answers),
+    riskHead: null,
+    conformal: null,
+    decision: null,
+    fittedOn: options.fittedOn,
+  };
+  const scaled = { ...unscaled, scaling: fitScaling(answers, unscaled, options.scaling) };
+  const judged = { ...scaled, riskHead: options.riskHead ? fitRiskHead(answers, scaled) : null };
+  return {
+    ...judged,
+    conformal: options.conformal && fitSets(answers, judged, options.conformal),
+    decision: options.rates && fitThresholds(answers, judged, options.rates),
+  };
 }
 
 function fitEvidence(answers: readonly ValidationAnswer[]): Calibration['evidence'] {
@@ -59,16 +71,62 @@ function all(answers: readonly ValidationAnswer[], key: 'evidence' | 'votes'): b
   throw new UaferError('DATA', `Some answers have ${key} and some have none: expected those of one model to one data set.`);
 }
 
+function fitScaling(
+  answers: readonly ValidationAnswer[],
+  unscaled: Calibration,
+  kind: Calibration['scaling']['kind'],
+): Calibration['scaling'] {
+  const rows = answers.map((answer) => ({
+    label: answer.label,
+    logits: logProbabilities(calibratedAnswer(answer, unscaled).probabilities),
+  }));
+  if (kind === 'vector') return { kind, ...fitVectorScaling(rows) };
+  return { kind, temperature: fitTemperature(rows) };
+}
+
+/** The answers by what has been fitted so far, and whether each is right. */
+function judge(answers: readonly ValidationAnswer[], calibration: Calibration) {
+  return answers.map((answer) => {
+    const { alpha, ...calibrated } = calibratedAnswer(answer, calibration);
+    const predicted = calibrated.logits.indexOf(Math.max(...calibrated.logits));
+    return { ...calibrated, alpha: alpha ?? undefined, label: answer.label, correct: predicted === answer.label };
+  });
+}
+
+function fitRiskHead(answers: readonly ValidationAnswer[], calibration: Calibration): NonNullable<Calibration['riskHead']> {
+  const judged = judge(answers, calibration);
+  const evidential = judged.every(({ alpha }) => alpha !== undefined);
+  const scores = SCORES.flatMap(({ name, needs }) => (needs === 'dirichlet' && !evidential ? [] : [name]));
+  const features = judged.map((answer) => riskFeatures(answer, scores));
+  return {
+    scores,
+    ...fitLogisticRegression(
+      features,
+      judged.map(({ correct }) => !correct),
+    ),
+  };
+}
+
+/** Not randomised, so that the same picture has the same set at any time. */
+function fitSets(
+  answers: readonly ValidationAnswer[],
+  calibration: Calibration,
+  { method, coverage }: NonNullable<FitOptions['conformal']>,
+): NonNullable<Calibration['conformal']> {
+  const { threshold } = fitConformal(judge(answers, calibration), { method, coverage });
+  return { method, coverage, threshold };
+}
+
 function fitThresholds(
   answers: readonly ValidationAnswer[],
   calibration: Calibration,
   rates: DecisionRates,
 ): NonNullable<Calibration['decision']> {
-  const judged = answers.map((answer) => {
-    const { probabilities, ...calibrated } = calibratedAnswer(answer, calibration);
-    const predicted = answer.logits.indexOf(Math.max(...answer.logits));
-    return { ...decisionScores({ probabilities, ...calibrated }), correct: predicted === answer.label };
-  });
+  const judged = judge(answers, calibration).map(({ uncertainty, risk, correct }) => ({
+    uncertainty: risk,
+    ignorance: uncertainty,
+    correct,
+  }));
   const { ignorance, uncertainty } = fitDecision(judged, rates);
   return { reject: { uncertainty: ignorance }, report: { risk: uncertainty }, rates: { ...rates } };
 }

@@ -26,7 +26,7 @@ export function checkpointConfig(
 }
 
 /** The run that a path is, or lies in: `run`, `run/checkpoints/best`, `run/checkpoints/best/model.safetensors`. */
-function runOf(path: string): string | null {
+export function runOf(path: string): string | null {
   const candidates = [path, join(path, '../..'), join(path, '../../..')].map((candidate) => resolve(candidate));
   return candidates.find(holdsRun) ?? null;
 }

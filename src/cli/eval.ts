@@ -9,6 +9,7 @@ import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
 import { formatTrust } from '../report/trustText.js';
 import { holdsRun } from '../run/runFolder.js';
+import { addCalibrationOption, type CalibrationOptions, calibrationOf } from './calibrationOption.js';
 import { checkpointConfig, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
 import {
   addConfigOptions,
@@ -20,7 +21,7 @@ import {
 } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
 
-interface EvalOptions extends Verbosity {
+interface EvalOptions extends Verbosity, CalibrationOptions {
   checkpoint: string;
   config?: string;
   recipe?: string;
@@ -47,6 +48,7 @@ export function addEval(command: Command): void {
     .option('--config <path>', "settings in YAML; the run's own when --checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
+  addCalibrationOption(command);
   addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || path === 'data.ferplusTest');
   addOriginalOptions(command);
   command
@@ -78,10 +80,16 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   };
   const { subset, scores = false } = options;
   const bootstrap = options.bootstrap > 0 ? options.bootstrap : undefined;
-  const evaluation = isExported(options.checkpoint) ? evaluateExported : evaluateCheckpoint;
-  const result = await evaluation(options.checkpoint, config, { subset, bootstrap, onBatch, onNote: note }).finally(() =>
-    progress?.stop(),
-  );
+  const exported = isExported(options.checkpoint);
+  const calibration = exported ? undefined : calibrationOf(options.checkpoint, options, note);
+  const evaluation = exported ? evaluateExported : evaluateCheckpoint;
+  const result = await evaluation(options.checkpoint, config, {
+    subset,
+    bootstrap,
+    calibration,
+    onBatch,
+    onNote: note,
+  }).finally(() => progress?.stop());
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { checkpoint, loss, metrics, trust } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.

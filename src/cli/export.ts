@@ -1,16 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
+import { UaferError } from '../errors.js';
 import { type ExportPrecision, exportModel } from '../export/exportModel.js';
+import { addCalibrationOption, type CalibrationOptions, calibrationOf } from './calibrationOption.js';
 import { checkpointConfig, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
 import { addConfigOptions, configValues, type OptionValues } from './configOptions.js';
 import { notes, printJson, type Verbosity } from './output.js';
 
-interface ExportCommandOptions extends Verbosity {
+interface ExportCommandOptions extends Verbosity, CalibrationOptions {
   to: string;
   precision: ExportPrecision;
   config?: string;
   recipe?: string;
   allowLoss?: boolean;
   name?: string;
+  card?: string;
 }
 
 export function addExport(command: Command): void {
@@ -26,10 +30,15 @@ export function addExport(command: Command): void {
         .default('fp32'),
     )
     .option('--name <text>', "the model's name; by default the folder's")
+    .option(
+      '--card <path>',
+      'Markdown that the card shows after its figures: what the model was made from, what it must not be used for',
+    )
     .option('--allow-loss', 'export although it differs from the checkpoint by more than rounding, or loses over half a point')
     .option('--config <path>', "settings in YAML; the run's own when the checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors')
     .option('--json', 'print model.json and the comparison as one line of JSON');
+  addCalibrationOption(command);
   // What is exported is compared in single precision; `--precision` is the export's.
   addConfigOptions(command, (path) => path !== 'precision' && SETTINGS_OF_A_MODEL.test(path));
   command
@@ -50,16 +59,26 @@ Examples:
 async function exportCommand(checkpoint: string, options: ExportCommandOptions & OptionValues): Promise<void> {
   const note = notes(options);
   const config = checkpointConfig(checkpoint, { ...options, values: { ...configValues(options), precision: 'fp32' } }, note);
-  const { to, precision, allowLoss = false, name } = options;
+  const { to, precision, allowLoss = false, name, card } = options;
   const { folder, model, comparison } = await exportModel({
     checkpoint,
     config,
     to,
     precision,
     allowLoss,
+    calibration: calibrationOf(checkpoint, options, note),
+    remarks: card === undefined ? undefined : readRemarks(card),
     ...(name !== undefined && { name }),
     onNote: note,
   });
   note(`Wrote ${folder}: ${(model.network.bytes / 1e6).toFixed(1)} MB, ${precision}. Try: uafer predict --model ${to} PHOTO`);
   if (options.json) printJson({ folder, model, comparison });
+}
+
+function readRemarks(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new UaferError('USAGE', `--card: ${path} cannot be read: expected a Markdown file`, { cause });
+  }
 }

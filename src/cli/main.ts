@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'evaluate a model on the test pictures of a data set',
     load: async () => (await import('./eval.js')).addEval,
   },
+  calibrate: {
+    description: 'fit what probabilities, uncertainty and decisions mean, on validation pictures',
+    load: async () => (await import('./calibrate.js')).addCalibrate,
+  },
   export: {
     description: 'make of a checkpoint a model that predicts anywhere: ONNX, without libtorch',
     load: async () => (await import('./export.js')).addExport,

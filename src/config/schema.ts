@@ -108,6 +108,11 @@ const dataSchema = z.strictObject({
       "folder without train/ and test/: regular expression on the pictures' names whose first group is the person, so that nobody stands " +
         'in training and test (else subjects.txt, "path person" a line)',
     ),
+  validShare: number(0, 0.5)
+    .default(0)
+    .describe(
+      'share of the training pictures (of the people, where they are known) kept out of training for `uafer calibrate`',
+    ),
   allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
 });
 

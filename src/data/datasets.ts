@@ -7,7 +7,7 @@ import type { DecisiveMetric } from '../metrics/metrics.js';
 import { AFFECTNET_CLASSES, loadAffectnet } from './affectnet.js';
 import type { Augmentation, TransformOptions } from './augment.js';
 import { FERPLUS_CLASSES, type FerplusTest, loadFerplus, type VoteRule } from './ferplus.js';
-import { loadFolder } from './folder.js';
+import { loadFolder, loadFolderValidation } from './folder.js';
 import { loadRafdb, RAFDB_CLASSES } from './rafdb.js';
 import type { Dataset, Parts } from './types.js';
 
@@ -32,6 +32,8 @@ export interface DatasetRow {
   /** The classes, where the data set fixes them. */
   classes?: readonly string[];
   load(options: LoadOptions): Dataset;
+  /** The validation pictures of its owners, as the test part of a data set; null where the folder has none. Left out where there are never any. */
+  validation?(options: LoadOptions): Dataset | null;
   /** How pictures are brought to the model's size, where the model doesn't say otherwise. */
   resize: ResizeRule;
   /** Whether the middle is cut out of pictures that are not square, where nothing else is said; else they are an error. */
@@ -89,8 +91,16 @@ addDataset({
   classes: FERPLUS_CLASSES,
   options: ['votes', 'ferplusTest'],
   load: ({ ferplusTest, ...options }) => loadFerplus({ ...options, test: ferplusTest }),
+  validation: (options) => loadFerplus({ ...options, test: 'valid' }),
 });
-addDataset({ ...ORIGINAL, name: 'folder', centerCrop: true, options: ['subjectPattern'], load: loadFolder });
+addDataset({
+  ...ORIGINAL,
+  name: 'folder',
+  centerCrop: true,
+  options: ['subjectPattern'],
+  load: loadFolder,
+  validation: loadFolderValidation,
+});
 
 /** The names that `--dataset` takes. */
 export function datasetNames(): string[] {

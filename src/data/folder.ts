@@ -40,6 +40,15 @@ export function loadFolder({ dataPath, parts, subjectPattern }: FolderOptions): 
   return { name: 'folder', root: dataPath, ...split };
 }
 
+/** The pictures of `valid/<class>/`, as a test part; null where there is no such folder. Throws as `loadFolder` does. */
+export function loadFolderValidation({ dataPath }: FolderOptions): Dataset | null {
+  if (!existsSync(join(dataPath, 'valid'))) return null;
+  const problems = collectProblems();
+  const { classes, samples } = readClasses(dataPath, 'valid', problems);
+  problems.check(`${dataPath} cannot be used`);
+  return { name: 'folder', root: dataPath, classes, train: [], test: samples };
+}
+
 interface ClassFolders {
   classes: string[];
   samples: Sample[];

@@ -91,12 +91,12 @@ function rows(
     const { file, voteCounts } = samples[batch.indices[i] as number] as Sample;
     const own = answerAt(prediction, i, batch.labels.length);
     checkFinite([...own.logits, ...own.probabilities, own.uncertainty], file);
-    const { probabilities, uncertainty, alpha } = calibration ? calibratedAnswer(own, calibration) : own;
+    const { logits, probabilities, uncertainty, alpha } = calibration ? calibratedAnswer(own, calibration) : own;
     return {
       file,
       label: Number(label),
-      predicted: own.logits.indexOf(Math.max(...own.logits)),
-      logits: own.logits,
+      predicted: logits.indexOf(Math.max(...logits)),
+      logits,
       probabilities,
       uncertainty,
       ...(alpha ? { alpha } : {}),

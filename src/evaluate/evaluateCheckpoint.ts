@@ -1,3 +1,4 @@
+import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { checkPictures } from '../data/checkPictures.js';
 import { loadDataset, transformFor } from '../data/datasets.js';
@@ -26,6 +27,8 @@ export interface EvaluateCheckpointOptions {
   subset?: string | undefined;
   /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
   bootstrap?: number | undefined;
+  /** What was fitted to the checkpoint's answers; left out, they are taken as they are. */
+  calibration?: Calibration | undefined;
   /** Told, in a sentence, what was chosen because nothing was said, and what is slow here. */
   onNote?(note: string): void;
   /** Told after each batch how many are done, and how many there are. */
@@ -59,6 +62,7 @@ export async function evaluateCheckpoint(
     const evaluation = await evaluate(model, loader.epoch(0), {
       samples: dataset.test,
       epoch,
+      calibration: options.calibration,
       precision: config.precision,
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),

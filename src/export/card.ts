@@ -44,14 +44,18 @@ export function card(model: ModelFile, { comparison, checkedOn, remarks }: CardO
 }
 
 /** What was fitted, in words. */
-function calibrationLines({ temperature, evidence, decision, fittedOn }: Calibration): string[] {
+function calibrationLines({ scaling, evidence, conformal, decision, fittedOn }: Calibration): string[] {
   const number = (value: number) => String(Number(value.toPrecision(4)));
-  const lines = [`Calibrated on ${fittedOn}: probabilities are p^(1 / ${number(temperature)}), brought to the sum 1`];
+  const how =
+    scaling.kind === 'temperature' ? `p^(1 / ${number(scaling.temperature)}), brought to the sum 1` : 'scaled class by class';
+  const lines = [`Calibrated on ${fittedOn}: probabilities are ${how}`];
   if (evidence?.kind === 'scaled') lines.push(`Evidence is the network's times ${number(evidence.scale)}`);
   if (evidence?.kind === 'logits')
     lines.push(
       `Evidence is exp(${number(evidence.slope)} logit + ${number(evidence.offset)}): its uncertainty is C / (C + total evidence)`,
     );
+  if (conformal)
+    lines.push(`Its sets hold the right class in ${number(100 * conformal.coverage)}% of such pictures (${conformal.method})`);
   if (!decision) return lines;
   const { reject, report, rates } = decision;
   const threshold = (value: number | null) => (value === null ? 'none' : number(value));
@@ -59,7 +63,7 @@ function calibrationLines({ temperature, evidence, decision, fittedOn }: Calibra
   return [
     ...lines,
     `Decisions: an uncertainty above ${threshold(reject.uncertainty)} is rejected (at most ${percent(rates.rejected)} of good pictures); of the ` +
-      `others a largest probability of at least 1 - ${threshold(report.risk)} is reported (at most ${percent(rates.risk)} errors among them)`,
+      `others a risk of at most ${threshold(report.risk)} is reported (at most ${percent(rates.risk)} errors among them)`,
   ];
 }
 

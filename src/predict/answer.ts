@@ -1,13 +1,12 @@
 /** From a network's outputs to what a person or program reads. */
-import { calibratedAnswer, decisionRule, decisionScores, type RawAnswer } from '../calibration/calibration.js';
-import { type Decision as Decided, decide } from '../metrics/decision.js';
+import { type CalibratedAnswer, calibratedAnswer, type RawAnswer } from '../calibration/calibration.js';
 import type { ModelFile } from './modelFile.js';
 
 /**
  * What to do with an answer: `report` it; `ambiguous`, people would disagree; `reject`, the picture is not like those that the model learned
  * from. Null where the model has no thresholds and none was given.
  */
-export type Decision = Decided | null;
+export type Decision = CalibratedAnswer['decision'];
 
 /** What the model says of a face. */
 export interface Answer {
@@ -25,37 +24,29 @@ export interface Answer {
    * evidence it is the entropy over log C.
    */
   ambiguity: number;
+  /** In [0, 1]: how probably the expression is wrong. */
+  risk: number;
   decision: Decision;
   /** Where people would disagree: the two most probable classes, the first one first. */
   candidates?: [string, string];
+  /** Of a model with conformal sets: the classes among which the right one is, as often as its calibration says, the most probable first. */
+  set?: string[];
 }
 
 /** @param abstain uncertainty above which to reject, in place of the model's own threshold */
 export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, abstain?: number): Answer {
-  const { logits } = raw;
+  const { logits, probabilities, uncertainty, ambiguity, risk, decision, set } = calibratedAnswer(raw, calibration, abstain);
   // With ReLU evidence all probabilities may be equal: the class is that of the largest logit, as in evaluation.
   const ranked = classes.map((_, c) => c).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
   const [first, second] = ranked as [number, number];
-  const answer = calibratedAnswer(raw, calibration);
-  const { probabilities, uncertainty, ambiguity } = answer;
-  const rule = calibration?.decision ? decisionRule(calibration.decision) : null;
-  const decision = rule || abstain !== undefined ? decideBy(decisionScores(answer), rule, abstain) : null;
   return {
     expression: classes[first] as string,
     probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c] as number])),
     uncertainty,
     ambiguity,
+    risk,
     decision,
     ...(decision === 'ambiguous' ? { candidates: [classes[first] as string, classes[second] as string] } : {}),
+    ...(set ? { set: set.map((c) => classes[c] as string) } : {}),
   };
-}
-
-/** A model without thresholds reports all that it doesn't reject. */
-function decideBy(
-  scores: ReturnType<typeof decisionScores>,
-  rule: ReturnType<typeof decisionRule> | null,
-  abstain: number | undefined,
-): Decision {
-  const { ignorance, uncertainty } = rule ?? { ignorance: null, uncertainty: 1 };
-  return decide(scores, { ignorance: abstain ?? ignorance, uncertainty });
 }

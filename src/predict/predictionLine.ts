@@ -16,9 +16,13 @@ const faceSchema = z.object({
   probabilities: z.record(z.string(), share),
   uncertainty: share,
   ambiguity: share,
+  /** How probably the expression is wrong. */
+  risk: share,
   decision: z.enum(['report', 'ambiguous', 'reject']).nullable(),
   /** Of an ambiguous face: the two expressions that people would name. */
   candidates: z.tuple([z.string(), z.string()]).optional(),
+  /** Of a model with conformal sets: the expressions among which the right one is, the most probable first. */
+  set: z.array(z.string()).optional(),
   heatmap: z
     .object({
       rows: z.int().positive(),
@@ -42,7 +46,7 @@ export function predictionLine(file: string, { width, height, faces }: Predictio
 }
 
 function faceLine({ box, landmarks, probabilities, ...face }: FacePrediction) {
-  const { candidates, heatmap, ...rest } = face;
+  const { candidates, set, heatmap, ...rest } = face;
   return {
     box: mapped(box, hundredth),
     landmarks: mapped(landmarks as Record<string, { x: number; y: number }>, ({ x, y }) => ({
@@ -54,8 +58,10 @@ function faceLine({ box, landmarks, probabilities, ...face }: FacePrediction) {
     probabilities: mapped(probabilities, millionth),
     uncertainty: millionth(rest.uncertainty),
     ambiguity: millionth(rest.ambiguity),
+    risk: millionth(rest.risk),
     decision: rest.decision,
     ...(candidates && { candidates }),
+    ...(set && { set }),
     ...(heatmap && { heatmap: { ...heatmap, classes: mapped(heatmap.classes, (values) => values.map(millionth)) } }),
   };
 }

@@ -5,6 +5,7 @@ import type { TrainConfig } from '../config/schema.js';
 import { loadDataset } from '../data/datasets.js';
 import { addTraining } from '../data/merge.js';
 import type { Dataset } from '../data/types.js';
+import { keepOut } from '../data/validation.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { createPretrainModel, createPretrainTask } from '../pretrain/pretrainTask.js';
 import { readDescription } from '../task/modelDescription.js';
@@ -57,13 +58,9 @@ function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: 
 }
 
 function trainingData({ dataset: name, dataPath, data }: TrainConfig): Dataset {
-  const dataset = loadDataset({
-    name,
-    dataPath,
-    votes: data.votes,
-    ferplusTest: data.ferplusTest,
-    subjectPattern: data.subjectPattern,
-  });
+  const { votes, ferplusTest, subjectPattern, validShare } = data;
+  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern });
+  const dataset = keepOut(whole, validShare);
   return data.extraPath === undefined
     ? dataset
     : addTraining(dataset, loadDataset({ name: 'folder', dataPath: data.extraPath }));

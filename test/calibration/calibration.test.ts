@@ -1,18 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Calibration,
-  calibratedAnswer,
-  calibrationSchema,
-  decisionRule,
-  decisionScores,
-} from '#uafer/calibration/calibration.js';
-import { fitCalibration, type ValidationAnswer } from '#uafer/calibration/fitCalibration.js';
+import { type Calibration, calibratedAnswer, calibrationSchema } from '#uafer/calibration/calibration.js';
+import { type FitOptions, fitCalibration, type ValidationAnswer } from '#uafer/calibration/fitCalibration.js';
 import { negativeLogLikelihood } from '#uafer/metrics/calibration.js';
-import { decide } from '#uafer/metrics/decision.js';
 import { calibratedForecasts } from '../support/forecasts.js';
 
-const none: Calibration = { temperature: 1, evidence: null, decision: null, fittedOn: 'nothing' };
+const none: Calibration = {
+  scaling: { kind: 'temperature', temperature: 1 },
+  evidence: null,
+  riskHead: null,
+  conformal: null,
+  decision: null,
+  fittedOn: 'nothing',
+};
+const cooled = (temperature: number): Calibration => ({ ...none, scaling: { kind: 'temperature', temperature } });
 const finite = fc.double({ min: -20, max: 20, noNaN: true });
 const logits = fc.array(finite, { minLength: 2, maxLength: 9 });
 
@@ -34,7 +35,7 @@ describe('an answer', () => {
     expect(answer.uncertainty).toBeCloseTo(2 / 6, 4);
     expect(answer.probabilities[0]).toBeCloseTo(0.75, 4);
     // A temperature of 1/2 squares the odds, and leaves what people would say.
-    const sharp = calibratedAnswer(raw, { ...none, temperature: 0.5, evidence: { kind: 'logits', slope: 0.5, offset: 0 } });
+    const sharp = calibratedAnswer(raw, { ...cooled(0.5), evidence: { kind: 'logits', slope: 0.5, offset: 0 } });
     expect(sharp.probabilities[0]).toBeCloseTo(0.9, 4);
     expect(sharp.alpha).toEqual(answer.alpha);
   });
@@ -45,8 +46,7 @@ describe('an answer', () => {
       fc.property(logits, scale, scale, fc.boolean(), (values, temperature, size, evidential) => {
         const raw = { logits: values, evidence: evidential ? values.map((value) => Math.max(0, value)) : null };
         const answer = calibratedAnswer(raw, {
-          ...none,
-          temperature,
+          ...cooled(temperature),
           evidence: evidential ? { kind: 'scaled', scale: size } : { kind: 'logits', slope: Math.min(size, 1), offset: 0 },
         });
         const plain = calibratedAnswer(raw);
@@ -74,12 +74,18 @@ describe('fitting', () => {
     logits: own.map((z) => 1.7 * z),
     evidence: null,
   }));
-  const options = { rates: { risk: 0.1, rejected: 0.05 }, fittedOn: 'a draw' };
+  const options: FitOptions = {
+    scaling: 'temperature',
+    rates: { risk: 0.1, rejected: 0.05 },
+    conformal: null,
+    riskHead: false,
+    fittedOn: 'a draw',
+  };
 
   it('finds the temperature that the logits were multiplied by; without votes softmax has no evidence', () => {
-    const { temperature, evidence } = fitCalibration(answers, options);
-    expect(temperature).toBeCloseTo(1.7, 0);
-    expect(Math.abs(temperature - 1.7)).toBeLessThan(0.12);
+    const { scaling, evidence } = fitCalibration(answers, options);
+    expect(scaling.kind).toBe('temperature');
+    expect(Math.abs((scaling as { temperature: number }).temperature - 1.7)).toBeLessThan(0.12);
     expect(evidence).toBeNull();
   });
 
@@ -93,9 +99,8 @@ describe('fitting', () => {
 
   it('holds the rates of the decision', () => {
     const calibration = fitCalibration(answers, options);
-    const rule = decisionRule(calibration.decision as NonNullable<Calibration['decision']>);
     const judged = answers.map((raw) => {
-      const decision = decide(decisionScores(calibratedAnswer(raw, calibration)), rule);
+      const { decision } = calibratedAnswer(raw, calibration);
       return { decision, correct: raw.logits.indexOf(Math.max(...raw.logits)) === raw.label };
     });
     const reported = judged.filter(({ decision }) => decision === 'report');
@@ -112,10 +117,43 @@ describe('fitting', () => {
     expect(fitCalibration(voted, options).evidence).not.toEqual(byLabels.evidence);
   });
 
+  it('by vector scaling undoes what was added to one class, and the answer is that of the scaled logits', () => {
+    const shifted = answers.map((raw) => ({ ...raw, logits: raw.logits.map((z, c) => (c === 2 ? z + 3 : z)) }));
+    const { scaling } = fitCalibration(shifted, { ...options, scaling: 'vector' });
+    const calibration = { ...none, scaling };
+    const right = (of: (raw: ValidationAnswer) => readonly number[]) =>
+      shifted.filter((raw) => of(raw).indexOf(Math.max(...of(raw))) === raw.label).length / shifted.length;
+    expect(right((raw) => calibratedAnswer(raw, calibration).logits)).toBeGreaterThan(right((raw) => raw.logits) + 0.05);
+    expect((scaling as { biases: number[] }).biases[2]).toBeLessThan(-1);
+  });
+
+  it('gives sets that hold the right class as often as it was asked, on other pictures too', () => {
+    const calibration = fitCalibration(answers.slice(0, 2000), { ...options, conformal: { method: 'raps', coverage: 0.9 } });
+    const rest = answers.slice(2000);
+    const held = rest.filter((raw) => calibratedAnswer(raw, calibration).set?.includes(raw.label)).length / rest.length;
+    // Three standard errors of 2,000 pictures, on the side that counts.
+    expect(held).toBeGreaterThan(0.9 - 0.02);
+    expect(calibratedAnswer(rest[0] as ValidationAnswer, calibration).set?.length).toBeGreaterThan(0);
+  });
+
+  it('by a risk head says how probably an answer is wrong', () => {
+    const calibration = fitCalibration(answers.slice(0, 2000), { ...options, riskHead: true });
+    const rest = answers.slice(2000).map((raw) => {
+      const { risk, logits: own } = calibratedAnswer(raw, calibration);
+      return { risk, wrong: own.indexOf(Math.max(...own)) !== raw.label };
+    });
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(rest.map(({ risk }) => risk))).toBeCloseTo(mean(rest.map(({ wrong }) => Number(wrong))), 1);
+    expect(mean(rest.filter(({ wrong }) => wrong).map(({ risk }) => risk))).toBeGreaterThan(
+      mean(rest.filter(({ wrong }) => !wrong).map(({ risk }) => risk)) + 0.1,
+    );
+  });
+
   it('is plain data that a file holds, and the same to the last bit when it is made again', () => {
-    const calibration = fitCalibration(answers, options);
+    const everything: FitOptions = { ...options, conformal: { method: 'aps', coverage: 0.9 }, riskHead: true };
+    const calibration = fitCalibration(answers, everything);
     expect(calibrationSchema.parse(JSON.parse(JSON.stringify(calibration)))).toEqual(calibration);
-    expect(fitCalibration(answers, options)).toEqual(calibration);
+    expect(fitCalibration(answers, everything)).toEqual(calibration);
   });
 
   it.each<[string, ValidationAnswer[], RegExp]>([

@@ -56,8 +56,10 @@ describe('the decision', () => {
   const model = testModel({
     answer: { kind: 'evidence', evidence: 'relu' },
     calibration: {
-      temperature: 1,
+      scaling: { kind: 'temperature', temperature: 1 },
       evidence: null,
+      riskHead: null,
+      conformal: null,
       decision: { reject: { uncertainty: 0.6 }, report: { risk: 0.3 }, rates: { risk: 0.1, rejected: 0.1 } },
       fittedOn: 'nothing',
     },

@@ -1,0 +1,127 @@
+import { type CalibratedAnswer, type Calibration, calibratedAnswer } from '../calibration/calibration.js';
+import { type FitOptions, fitCalibration, type ValidationAnswer } from '../calibration/fitCalibration.js';
+import type { TrainConfig } from '../config/schema.js';
+import { createLoader } from '../data/loader.js';
+import { inHashOrder } from '../data/people.js';
+import type { Dataset, Sample } from '../data/types.js';
+import { loadValidation } from '../data/validation.js';
+import { UaferError } from '../errors.js';
+import { setFigures } from '../metrics/conformal.js';
+import { type DecisionFigures, decisionFigures } from '../metrics/decision.js';
+import { computeMetrics, type Metrics } from '../metrics/metrics.js';
+import { prepareEngine } from '../task/prepareEngine.js';
+import { evaluate, type Prediction } from './evaluate.js';
+import { checkTestPictures } from './evaluateCheckpoint.js';
+import { readModel, takenCheckpoint } from './readModel.js';
+
+export interface CalibrateOptions extends Omit<FitOptions, 'fittedOn'> {
+  /** Of the validation pictures (of the people, where they are known), in (0, 1]: those that are fitted to. */
+  share: number;
+  onNote?(note: string): void;
+  /** Told after each batch how many are done, and how many there are. */
+  onBatch?(done: number, total: number): void;
+}
+
+/** How answers were before and are after, on validation pictures that were not fitted to; errors are looked for by the risk. */
+export interface CalibrationFigures {
+  before: Metrics;
+  after: Metrics;
+  decisions: DecisionFigures | null;
+  /** Share of the sets that hold the right class, and how many classes they have on average. */
+  sets: { coverage: number; meanSize: number } | null;
+}
+
+export interface CheckpointCalibration {
+  /** What was calibrated: of a run the checkpoint that was taken. */
+  checkpoint: string;
+  calibration: Calibration;
+  /** Null when all validation pictures were fitted to. */
+  figures: CalibrationFigures | null;
+  unreadable: string[];
+}
+
+/**
+ * Fits a calibration to a checkpoint's answers to validation pictures, which are never those of the test: where a data set's test part is its
+ * validation part (FER+), a share of it is fitted to and the rest is what figures are of.
+ *
+ * @throws UaferError `DATA` when the data set has no validation pictures, `USAGE` when the share leaves none, or as evaluation does
+ */
+export async function calibrateCheckpoint(
+  checkpoint: string,
+  asked: TrainConfig,
+  options: CalibrateOptions,
+): Promise<CheckpointCalibration> {
+  const config = prepareEngine(asked);
+  const { dataset: name, dataPath, data } = config;
+  const { votes: _, ...parts } = data;
+  const validation = loadValidation({ name, dataPath, ...parts });
+  const { onNote = () => {} } = options;
+  const { fitted, rest } = split(validation.samples, options.share);
+  const what = `${fitted.length} of ${validation.samples.length} pictures of ${validation.what}`;
+  if (validation.tested) onNote(testedNote(rest.length));
+  const taken = takenCheckpoint(checkpoint, onNote);
+  const { model, epoch } = readModel(taken, config, validation.classes);
+  const dataset: Dataset = { name, root: dataPath, classes: validation.classes, train: [], test: [...fitted, ...rest] };
+  await checkTestPictures(dataset, config, model.preprocessing);
+  const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
+  try {
+    const { precision, device } = config;
+    const onBatch = (done: number) => options.onBatch?.(done, loader.batches);
+    const evaluation = await evaluate(model, loader.epoch(0), { samples: dataset.test, epoch, precision, device, onBatch });
+    const predictions = evaluation?.predictions ?? [];
+    const names = new Set(fitted.map(({ file }) => file));
+    const own = predictions.filter(({ file }) => names.has(file)).map(toAnswer);
+    const others = predictions.filter(({ file }) => !names.has(file));
+    const calibration = fitCalibration(own, { ...options, fittedOn: what });
+    const figures = others.length === 0 ? null : figuresOf(others, calibration, validation.classes);
+    return { checkpoint: taken, calibration, figures, unreadable: [...loader.unreadable.values()] };
+  } finally {
+    await loader.close();
+  }
+}
+
+function testedNote(left: number): string {
+  return left === 0
+    ? 'These are the test pictures of this data set too: its test figures are those of pictures that were fitted to.'
+    : 'These are the test pictures of this data set too: take the figures of those that were not fitted to, which are below.';
+}
+
+/** The first by the SHA-256 of their names, so that every run and machine agrees; by people where they are known. */
+function split(samples: readonly Sample[], share: number): { fitted: Sample[]; rest: Sample[] } {
+  const known = samples.every(({ subject }) => subject !== undefined);
+  const key = ({ subject, file }: Sample) => (known ? (subject as string) : file);
+  const ordered = inHashOrder(samples.map(key));
+  const chosen = new Set(ordered.slice(0, Math.round(share * ordered.length)));
+  const fitted = samples.filter((sample) => chosen.has(key(sample)));
+  if (fitted.length === 0)
+    throw new UaferError('USAGE', `--share ${share} leaves none of ${samples.length} validation pictures to fit to.`);
+  return { fitted, rest: samples.filter((sample) => !chosen.has(key(sample))) };
+}
+
+function toAnswer({ label, logits, alpha, votes }: Prediction): ValidationAnswer {
+  return { label, logits, evidence: alpha ? alpha.map((a) => a - 1) : null, votes: votes?.slice(0, logits.length) };
+}
+
+function figuresOf(
+  predictions: readonly Prediction[],
+  calibration: Calibration,
+  classes: readonly string[],
+): CalibrationFigures {
+  const answers = predictions.map((prediction) => calibratedAnswer(toAnswer(prediction), calibration));
+  const judged = predictions.map(({ label }, i) => {
+    const { logits, probabilities, uncertainty, risk } = answers[i] as CalibratedAnswer;
+    const predicted = logits.indexOf(Math.max(...logits));
+    const correct = predicted === label;
+    return { label, predicted, logits, probabilities, uncertainty: risk, ignorance: uncertainty, correct };
+  });
+  const before = predictions.map((own) => ({ ...own, uncertainty: 1 - Math.max(...own.probabilities) }));
+  const { conformal, decision } = calibration;
+  const sets = conformal && setFigures(judged, conformal);
+  return {
+    before: computeMetrics(before, classes),
+    after: computeMetrics(judged, classes),
+    decisions:
+      decision && decisionFigures(judged, { ignorance: decision.reject.uncertainty, uncertainty: decision.report.risk }),
+    sets: sets && { coverage: sets.coverage, meanSize: sets.meanSize },
+  };
+}
