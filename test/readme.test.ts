@@ -108,7 +108,9 @@ describe('the commands of the README', () => {
 
   test('every option that is named exists', async () => {
     const pages = await Promise.all(
-      ['train', 'eval', 'align', 'prepare ckplus', 'download', 'doctor'].map((name) => inFolder(`uafer ${name} --help`)),
+      ['train', 'eval', 'calibrate', 'export', 'predict', 'align', 'prepare ckplus', 'download', 'doctor'].map((name) =>
+        inFolder(`uafer ${name} --help`),
+      ),
     );
     const help = pages.map(({ stdout }) => stdout).join('');
     const named = new Set(inlineCode.flatMap((code) => code.match(/--[a-z]+(-[a-z]+)*/g) ?? []));
@@ -132,6 +134,14 @@ test('the library is imported as printed', async () => {
   const [code] = fenced('ts') as [string];
   expect(code).toContain('uafer/engine');
   expectSuccess(await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: ROOT }));
+});
+
+test('the lines that predict run as printed', async () => {
+  const [code] = fenced('js') as [string];
+  const { stdout, ...outcome } = await run(process.execPath, ['--input-type=module', '--eval', code], { cwd: ROOT });
+  expectSuccess({ stdout, ...outcome });
+  expect(stdout.trim().split('\n')).toHaveLength(3);
+  expect(stdout).toMatch(/^(neutral|happy) 0\.\d+ 0\.\d+ (report|ambiguous|reject)$/m);
 });
 
 test('files that are linked or named are there', () => {

@@ -5,16 +5,18 @@
  * @example
  * import { createPredictor } from 'uafer';
  *
- * await using predictor = await createPredictor();
+ * const predictor = await createPredictor();
  * const { faces } = await predictor.predict(document.querySelector('img'));
  * for (const { expression, probabilities, uncertainty } of faces) {
  *   console.log(expression, probabilities[expression], uncertainty);
  * }
+ * await predictor.close();
  *
  * @packageDocumentation
  */
 import { UaferError } from '../errors.js';
 import { createBlazeFace } from '../faces/blazeface.js';
+import { eachRange } from '../faces/eachRange.js';
 import { createMtcnn } from '../faces/mtcnn.js';
 import type { Detector, DetectorName } from '../faces/types.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
@@ -44,6 +46,7 @@ const SHIPPED = {
   'model.json': new URL('../../models/default/model.json', import.meta.url),
   'model.onnx': new URL('../../models/default/model.onnx', import.meta.url),
   'blazeface-full': new URL('../../models/blazeface-full.onnx', import.meta.url),
+  'blazeface-short': new URL('../../models/blazeface-short.onnx', import.meta.url),
   'mtcnn-pnet': new URL('../../models/mtcnn-pnet.onnx', import.meta.url),
   'mtcnn-rnet': new URL('../../models/mtcnn-rnet.onnx', import.meta.url),
   'mtcnn-onet': new URL('../../models/mtcnn-onet.onnx', import.meta.url),
@@ -110,7 +113,10 @@ function load({ runtime, providers, threads }: Runtime, bytes: Uint8Array, name:
 
 async function loadDetector(runtime: Runtime, name: DetectorName): Promise<Detector> {
   const shipped = async (file: keyof typeof SHIPPED) => load(runtime, await fetched(SHIPPED[file]), file);
-  if (name === 'blazeface') return createBlazeFace(await shipped('blazeface-full'), { range: 'full' });
+  if (name === 'blazeface') {
+    const ofRange = async (range: 'full' | 'short') => createBlazeFace(await shipped(`blazeface-${range}`), { range });
+    return eachRange(await ofRange('full'), () => ofRange('short'));
+  }
   const [proposal, refinement, output] = await Promise.all([
     shipped('mtcnn-pnet'),
     shipped('mtcnn-rnet'),

@@ -74,6 +74,9 @@ export interface RawAnswer {
   evidence: readonly number[] | null;
 }
 
+/** W of subjective logic, where nothing else says how much evidence an open mind is worth (Josang 2016, 3.5). */
+const PRIOR_WEIGHT = 2;
+
 /** What is known of a picture's class. */
 export interface CalibratedAnswer {
   /** As the network gives them; after vector scaling those of the probabilities. The largest is that of the answer. */
@@ -82,7 +85,10 @@ export interface CalibratedAnswer {
   probabilities: number[];
   /** Parameters of the Dirichlet distribution over what people would say; null where the answer is none. */
   alpha: number[] | null;
-  /** In [0, 1]: C / (C + total evidence); without evidence the entropy of the probabilities over ln C. */
+  /**
+   * In [0, 1]: W / (W + total evidence), with W = C for evidence + 1 (vacuity, C / S) and 2 for evidence from logits; without evidence the
+   * entropy of the probabilities over ln C.
+   */
   uncertainty: number;
   /** In [0, 1]: how much people would disagree, the Dirichlet's expected entropy over ln C; without one the entropy of the probabilities. */
   ambiguity: number;
@@ -110,7 +116,7 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
   const alpha = dirichletOf(raw, calibration?.evidence ?? null);
   const scaled = scaledBy(alpha ? logProbabilities(dirichletMean(alpha)) : logits, calibration?.scaling);
   const { probabilities } = scaled;
-  const { uncertainty, ambiguity } = alpha ? ofDirichlet(alpha, evidence ? 1 : 0) : ofProbabilities(probabilities);
+  const { uncertainty, ambiguity } = alpha ? ofDirichlet(alpha, evidence !== null) : ofProbabilities(probabilities);
   const answer = { logits: scaled.logits ?? [...logits], probabilities, alpha: alpha ?? undefined };
   const risk = calibration?.riskHead ? riskOf(answer, calibration.riskHead) : 1 - Math.max(...probabilities);
   return {
@@ -141,10 +147,11 @@ function scaledBy(
   return { logits: logProbabilities(probabilities), probabilities };
 }
 
-/** @param prior what each parameter holds beside its evidence */
-function ofDirichlet(alpha: readonly number[], prior: 0 | 1) {
-  const evidence = alpha.reduce((sum, a) => sum + (a - prior), 0);
-  return { uncertainty: alpha.length / (alpha.length + evidence), ambiguity: dirichletEntropy(alpha) };
+/** @param withPrior whether the parameters hold 1 each beside the evidence */
+function ofDirichlet(alpha: readonly number[], withPrior: boolean) {
+  const strength = alpha.reduce((sum, a) => sum + a, 0);
+  const uncertainty = withPrior ? alpha.length / strength : PRIOR_WEIGHT / (PRIOR_WEIGHT + strength);
+  return { uncertainty, ambiguity: dirichletEntropy(alpha) };
 }
 
 function ofProbabilities(probabilities: readonly number[]) {

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { resolveConfig } from '../config/resolve.js';
 import type { TrainConfig } from '../config/schema.js';
 import { holdsRun, runFolder } from '../run/runFolder.js';
@@ -27,6 +27,5 @@ export function checkpointConfig(
 
 /** The run that a path is, or lies in: `run`, `run/checkpoints/best`, `run/checkpoints/best/model.safetensors`. */
 export function runOf(path: string): string | null {
-  const candidates = [path, join(path, '../..'), join(path, '../../..')].map((candidate) => resolve(candidate));
-  return candidates.find(holdsRun) ?? null;
+  return [path, join(path, '../..'), join(path, '../../..')].find(holdsRun) ?? null;
 }

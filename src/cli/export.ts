@@ -15,6 +15,7 @@ interface ExportCommandOptions extends Verbosity, CalibrationOptions {
   allowLoss?: boolean;
   name?: string;
   card?: string;
+  licence?: string;
 }
 
 export function addExport(command: Command): void {
@@ -30,6 +31,7 @@ export function addExport(command: Command): void {
         .default('fp32'),
     )
     .option('--name <text>', "the model's name; by default the folder's")
+    .option('--licence <text>', 'of the weights, as model.json and the card say it')
     .option(
       '--card <path>',
       'Markdown that the card shows after its figures: what the model was made from, what it must not be used for',
@@ -59,7 +61,7 @@ Examples:
 async function exportCommand(checkpoint: string, options: ExportCommandOptions & OptionValues): Promise<void> {
   const note = notes(options);
   const config = checkpointConfig(checkpoint, { ...options, values: { ...configValues(options), precision: 'fp32' } }, note);
-  const { to, precision, allowLoss = false, name, card } = options;
+  const { to, precision, allowLoss = false, name, card, licence } = options;
   const { folder, model, comparison } = await exportModel({
     checkpoint,
     config,
@@ -69,6 +71,7 @@ async function exportCommand(checkpoint: string, options: ExportCommandOptions &
     calibration: calibrationOf(checkpoint, options, note),
     remarks: card === undefined ? undefined : readRemarks(card),
     ...(name !== undefined && { name }),
+    ...(licence !== undefined && { licence }),
     onNote: note,
   });
   note(`Wrote ${folder}: ${(model.network.bytes / 1e6).toFixed(1)} MB, ${precision}. Try: uafer predict --model ${to} PHOTO`);

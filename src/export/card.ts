@@ -24,7 +24,9 @@ export function card(model: ModelFile, { comparison, checkedOn, remarks }: CardO
       `Network: \`${network.file}\`, ${(network.bytes / 1e6).toFixed(1)} MB, ${network.precision}, ONNX opset ${network.opset}, SHA-256 \`${network.sha256}\``,
       `Input: \`pixels\` (N, ${preprocessing.imageSize}, ${preprocessing.imageSize}, 3), bytes, red, green, blue; resized by the rule ${preprocessing.resize}`,
       answer.kind === 'softmax'
-        ? 'Answers by softmax: the uncertainty is the entropy over log C'
+        ? calibration?.evidence
+          ? 'Answers by softmax, and by evidence that was fitted to its logits'
+          : 'Answers by softmax: the uncertainty is the entropy over log C'
         : `Answers by evidence (${answer.evidence}): a Dirichlet distribution with alpha = evidence + 1, whose vacuity is the uncertainty`,
       ...(calibration
         ? calibrationLines(calibration)
@@ -36,7 +38,7 @@ export function card(model: ModelFile, { comparison, checkedOn, remarks }: CardO
       `${comparison.largestLogit.toFixed(2)}), ${comparison.changedAnswers} of ${comparison.pictures} answers change.`,
     ...(remarks ? [remarks.trim()] : []),
     '## Use',
-    `\`\`\`ts\nimport { createPredictor } from 'uafer';\n\nawait using predictor = await createPredictor({ model: '${name}' });\nconsole.log(await predictor.predict('photo.jpg'));\n\`\`\``,
+    `\`\`\`js\nimport { createPredictor } from 'uafer';\n\nconst predictor = await createPredictor({ model: '${name}' });\nconsole.log(await predictor.predict('photo.jpg'));\nawait predictor.close();\n\`\`\``,
     '## Licence',
     licence,
   ];
@@ -52,7 +54,7 @@ function calibrationLines({ scaling, evidence, conformal, decision, fittedOn }: 
   if (evidence?.kind === 'scaled') lines.push(`Evidence is the network's times ${number(evidence.scale)}`);
   if (evidence?.kind === 'logits')
     lines.push(
-      `Evidence is exp(${number(evidence.slope)} logit + ${number(evidence.offset)}): its uncertainty is C / (C + total evidence)`,
+      `Evidence is exp(${number(evidence.slope)} logit + ${number(evidence.offset)}): the uncertainty is 2 / (2 + total evidence)`,
     );
   if (conformal)
     lines.push(`Its sets hold the right class in ${number(100 * conformal.coverage)}% of such pictures (${conformal.method})`);

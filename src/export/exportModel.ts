@@ -45,6 +45,8 @@ export interface ExportOptions {
   allowLoss?: boolean;
   /** What was fitted on validation pictures. */
   calibration?: Calibration | undefined;
+  /** Of the weights; by default a sentence that says what it depends on. */
+  licence?: string;
   /** Markdown that the card shows after the figures. */
   remarks?: string | undefined;
   /** The model's name in its card and `model.json`; by default the folder's. */
@@ -60,6 +62,8 @@ export interface Exported {
   checkedOn: string;
 }
 
+const UNKNOWN_LICENCE =
+  'The weights are under the licence of those that they were trained from; what may be done with them depends on the data that they were trained on too.';
 const NETWORK = 'model.onnx';
 const DATA = 'model.onnx.data';
 
@@ -188,7 +192,7 @@ async function check(path: string, model: ClassifierModel, { check: pictures }: 
 }
 
 function modelFile(
-  { checkpoint, config, to, calibration, name }: ExportOptions,
+  { checkpoint, config, to, calibration, name, licence = UNKNOWN_LICENCE }: ExportOptions,
   { classes, preprocessing }: ClassifierModel,
   { architecture, answer, scores }: PlainClassifier,
   network: ModelFile['network'],
@@ -208,7 +212,6 @@ function modelFile(
     ...(calibration && { calibration }),
     ...(metrics && { metrics }),
     source: { checkpoint: basename(resolve(checkpoint)), recipe: basename(config.recipe), dataset: config.dataset },
-    licence:
-      'The weights are under the licence of those that they were trained from; what may be done with them depends on the data that they were trained on too.',
+    licence,
   };
 }

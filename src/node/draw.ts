@@ -2,6 +2,7 @@
 import { escapeUTF8 } from 'entities';
 import sharp from 'sharp';
 import { alignFace } from '../faces/alignFace.js';
+import type { Box } from '../faces/types.js';
 import type { Picture } from '../image/picture.js';
 import type { FacePrediction, Prediction } from '../predict/predictor.js';
 
@@ -14,8 +15,7 @@ const CHANNELS = 3;
 export function drawOverlay(picture: Picture, { faces }: Prediction): Promise<Uint8Array> {
   const { width, height } = picture;
   const text = Math.max(12, Math.round(Math.min(width, height) / 36));
-  const marks = faces.map((face) => faceMark(face, picture, text)).join('');
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="${text}">${marks}</svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="${text}">${faceMarks(faces, picture, text)}</svg>`;
   return raw(picture)
     .composite([{ input: Buffer.from(svg), left: 0, top: 0 }])
     .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
@@ -24,27 +24,53 @@ export function drawOverlay(picture: Picture, { faces }: Prediction): Promise<Ui
 
 const raw = ({ data, width, height }: Picture) => sharp(data, { raw: { width, height, channels: CHANNELS } });
 
-function faceMark({ box, ...face }: FacePrediction, { width }: Picture, text: number): string {
-  const colour = face.decision ? COLOURS[face.decision] : NO_DECISION;
-  const caption = captionOf(face);
-  // About the width of a sans-serif letter.
-  const labelWidth = Math.min(width, caption.length * text * 0.56 + text);
-  const labelHeight = text * 1.5;
-  const left = Math.max(0, Math.min(box.left, width - labelWidth));
-  const top = box.top >= labelHeight ? box.top - labelHeight : box.top + box.height;
-  const stroke = Math.max(2, text / 8);
+/** A face's box with its caption above or below it: where it covers no other caption, if there is such a place. */
+function faceMarks(faces: readonly FacePrediction[], picture: Picture, text: number): string {
+  const captions: Box[] = [];
+  return faces
+    .map((face) => {
+      const caption = captionOf(face);
+      const size = { width: Math.min(picture.width, caption.length * text * LETTER + text), height: text * 1.5 };
+      const places = placesBeside(face.box, size, picture);
+      const label = places.find((place) => !captions.some((other) => overlap(place, other))) ?? (places[0] as Box);
+      captions.push(label);
+      return boxMark(face, text) + captionMark(caption, label, colourOf(face), text);
+    })
+    .join('');
+}
+
+/** About the width of a sans-serif letter, in its height. */
+const LETTER = 0.56;
+
+const colourOf = ({ decision }: FacePrediction) => (decision ? COLOURS[decision] : NO_DECISION);
+
+function placesBeside(box: Box, { width, height }: { width: number; height: number }, picture: Picture): Box[] {
+  const left = Math.max(0, Math.min(box.left, picture.width - width));
+  const tops = [box.top - height, box.top + box.height, box.top, box.top + box.height - height, box.top - 2 * height];
+  return tops.filter((top) => top >= 0 && top + height <= picture.height).map((top) => ({ left, top, width, height }));
+}
+
+function overlap(a: Box, b: Box): boolean {
+  return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
+}
+
+function boxMark(face: FacePrediction, text: number): string {
+  const { left, top, width, height } = face.box;
+  return `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="none" stroke="${colourOf(face)}" stroke-width="${Math.max(2, text / 8)}"/>`;
+}
+
+function captionMark(caption: string, { left, top, width, height }: Box, colour: string, text: number): string {
   return (
-    `<rect x="${box.left}" y="${box.top}" width="${box.width}" height="${box.height}" fill="none" stroke="${colour}" stroke-width="${stroke}"/>` +
-    `<rect x="${left}" y="${top}" width="${labelWidth}" height="${labelHeight}" fill="${colour}"/>` +
+    `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="${colour}"/>` +
     `<text x="${left + text / 2}" y="${top + text * 1.1}" fill="#ffffff">${escapeUTF8(caption)}</text>`
   );
 }
 
-/** `happy 94%, uncertainty 0.08`; of an ambiguous face both expressions; of a rejected one that it is. */
+/** `happy 94%, u 0.08`; of an ambiguous face both expressions; of a rejected one that it is. */
 function captionOf({ expression, probabilities, uncertainty, decision, candidates }: Omit<FacePrediction, 'box'>): string {
   const said = (name: string) => `${name} ${Math.round(100 * (probabilities[name] as number))}%`;
   const answer = candidates ? candidates.map(said).join(' or ') : said(expression);
-  return `${decision === 'reject' ? 'unsure: ' : ''}${answer}, uncertainty ${uncertainty.toFixed(2)}`;
+  return `${decision === 'reject' ? 'unsure: ' : ''}${answer}, u ${uncertainty.toFixed(2)}`;
 }
 
 const TILE = 224;

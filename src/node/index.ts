@@ -4,11 +4,12 @@
  * @example
  * import { createPredictor } from 'uafer';
  *
- * await using predictor = await createPredictor();
+ * const predictor = await createPredictor();
  * const { faces } = await predictor.predict('photo.jpg');
  * for (const { expression, probabilities, uncertainty } of faces) {
  *   console.log(expression, probabilities[expression], uncertainty);
  * }
+ * await predictor.close();
  *
  * @packageDocumentation
  */
@@ -20,7 +21,7 @@ import type { Detector, DetectorName } from '../faces/types.js';
 import type { Picture } from '../image/picture.js';
 import { loadNetwork } from '../onnx/network.js';
 import { createPredictorFrom, type Predictor as GenericPredictor } from '../predict/predictor.js';
-import { createDetector } from '../runtime/detectors.js';
+import { createPhotoDetector } from '../runtime/detectors.js';
 import { defaultModel, readModelFolder } from '../runtime/modelFolder.js';
 import { type Backend, loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 
@@ -64,7 +65,7 @@ export async function createPredictor(options: PredictorOptions = {}): Promise<P
   return createPredictorFrom<PictureInput>({
     model,
     network: await loadNetwork(runtime, network, { name: network, threads }),
-    detector: (): Promise<Detector> => createDetector(detector, { threads, backend }),
+    detector: (): Promise<Detector> => createPhotoDetector(detector, { threads, backend }),
     decode: (input, { stored }) => decodeInput(input, !stored),
     backend: `${name} (${backend === 'native' ? 'native' : 'WebAssembly'})`,
   });

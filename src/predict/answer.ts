@@ -15,8 +15,8 @@ export interface Answer {
   /** By class; they sum to 1. */
   probabilities: Record<string, number>;
   /**
-   * In [0, 1]: how little evidence there is, C / (C + total evidence) (of an evidential model the vacuity C / S). Of a model without
-   * evidence the entropy over log C.
+   * In [0, 1]: how little evidence there is, W / (W + total evidence) with a prior weight W; of an evidential model the vacuity C / S. Of a
+   * model without evidence the entropy over log C.
    */
   uncertainty: number;
   /**

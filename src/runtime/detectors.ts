@@ -1,6 +1,7 @@
 /** Detectors in Node.js: `mtcnn.ts` and `blazeface.ts` on ONNX Runtime, with the networks that this package ships. */
 import { readFile } from 'node:fs/promises';
 import { BLAZEFACE_DEFAULTS, type BlazeFaceOptions, createBlazeFace } from '../faces/blazeface.js';
+import { eachRange } from '../faces/eachRange.js';
 import { createMtcnn, type MtcnnOptions } from '../faces/mtcnn.js';
 import type { Detector, DetectorName } from '../faces/types.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
@@ -50,6 +51,13 @@ export function createDetector<Name extends DetectorName>(
   settings: DetectorSettings<Name> = {},
 ): Promise<Detector> {
   return MAKERS[name](settings);
+}
+
+/** The detector of predictions: faces at every distance, by BlazeFace's two networks; or MTCNN, which looks for faces of every size. */
+export async function createPhotoDetector(name: DetectorName, settings: RuntimeOptions): Promise<Detector> {
+  if (name === 'mtcnn') return createDetector(name, settings);
+  const far = await createDetector(name, { ...settings, range: 'full' });
+  return eachRange(far, () => createDetector(name, { ...settings, range: 'short' }));
 }
 
 async function shippedNetwork(

@@ -32,7 +32,7 @@ describe('an answer', () => {
     const raw = { logits: [Math.log(9), 0], evidence: null };
     const answer = calibratedAnswer(raw, { ...none, evidence: { kind: 'logits', slope: 0.5, offset: 0 } });
     expect(answer.alpha?.[0]).toBeCloseTo(3.0001, 9);
-    expect(answer.uncertainty).toBeCloseTo(2 / 6, 4);
+    expect(answer.uncertainty).toBeCloseTo(2 / 6, 4); // W = 2, and evidence of 4
     expect(answer.probabilities[0]).toBeCloseTo(0.75, 4);
     // A temperature of 1/2 squares the odds, and leaves what people would say.
     const sharp = calibratedAnswer(raw, { ...cooled(0.5), evidence: { kind: 'logits', slope: 0.5, offset: 0 } });
