@@ -5,19 +5,16 @@
  *
  *   PYTHON=python3 node bench/align.js [--photos FOLDER] [--photo FILE] [--rounds 5] [--threads 1] [--photo-threads 2] [--python-threads 2]
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decodePicture } from '#uafer/codec/decode.js';
 import { alignFace } from '#uafer/faces/alignFace.js';
 import { intersectionOverUnion } from '#uafer/faces/boxes.js';
 import { createDetector } from '#uafer/runtime/detectors.js';
-import { peersFolder } from './peers.js';
+import { median, milliseconds, sayLoad, sayMachine, startContender, takeTurns } from './contenders.js';
+import { peersFolder } from './peersFolder.js';
+import { runtimeVersion } from './runtimeVersion.js';
 
 const { values } = parseArgs({
   options: {
@@ -44,15 +41,16 @@ const blazeface = await createDetector('blazeface', { threads: photoThreads });
 /** @type {Record<'decoding' | 'detection' | 'alignment', number[]>} */
 const stages = { decoding: [], detection: [], alignment: [] };
 
-const runtime = JSON.parse(readFileSync(new URL('../node_modules/onnxruntime-node/package.json', import.meta.url), 'utf8'));
-console.log(`${cpus().length} x ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)} before`);
-console.log(
-  `uafer: ONNX Runtime ${runtime.version} with ${threads} threads (BlazeFace: ${photoThreads}), Node.js ${process.version}`,
-);
+sayMachine();
+console.log(`uafer: ${runtimeVersion()} with ${threads} threads (BlazeFace: ${photoThreads}), Node.js ${process.version}`);
 
 const careful = [
   { name: 'uafer, MTCNN', pass: () => timed(() => detectAll(mtcnn)), close: async () => {} },
-  await child('facenet-pytorch, MTCNN', process.env.PYTHON ?? 'python3', ['align.py', values['python-threads'], ...files]),
+  await startContender('facenet-pytorch, MTCNN', process.env.PYTHON ?? 'python3', [
+    'align.py',
+    values['python-threads'],
+    ...files,
+  ]),
 ];
 console.log(
   `\nMTCNN, ${files.length} photos (${photos.map(({ width, height }) => `${width} x ${height}`).join(', ')}), decoded before`,
@@ -61,7 +59,7 @@ await compare(careful, 1);
 
 const quick = [
   { name: 'uafer, file to aligned faces', pass: () => timed(photoToFaces), close: async () => {} },
-  await child('human, detection alone', process.execPath, ['alignHuman.js', peersFolder(), values.photo]),
+  await startContender('human, detection alone', process.execPath, ['alignHuman.js', peersFolder(), values.photo]),
 ];
 console.log(`\nBlazeFace, ${values.photo}`);
 await compare(quick, REPEATS);
@@ -73,41 +71,31 @@ console.log(
 
 console.log('\nFaces of each photo: left top right bottom (score)');
 for (const [i, photo] of photos.entries()) listFaces(files[i] ?? '', await mtcnn.detect(photo), await blazeface.detect(photo));
-console.log(`load ${loadavg()[0]?.toFixed(1)} after`);
+sayLoad();
 
 /** @typedef {{ seconds: number, faces: number }} Pass */
-/** @typedef {{ name: string, pass: () => Promise<Pass>, close: () => Promise<void> }} Contender */
 
 /**
- * @param {Contender[]} contenders the first is compared with the second
- * @param {number} repeats passes in each round
+ * @param {import('./contenders.js').Contender<Pass>[]} contenders the first is compared with the second
+ * @param {number} passes in each round
  */
-async function compare(contenders, repeats) {
-  /** @type {Map<string, number[]>} */
-  const seconds = new Map(contenders.map(({ name }) => [name, []]));
-  const faces = new Map();
-  for (let round = -1; round < rounds; round++) {
-    for (const { name, pass } of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      for (let i = 0; i < repeats; i++) {
-        const found = await pass();
-        faces.set(name, found.faces);
-        // The first round warms up.
-        if (round >= 0) seconds.get(name)?.push(found.seconds);
-      }
-      if (round < 0) for (const all of Object.values(stages)) all.length = 0;
-    }
-  }
+async function compare(contenders, passes) {
+  const clear = () => {
+    for (const all of Object.values(stages)) all.length = 0;
+  };
+  const answers = await takeTurns(contenders, { rounds, passes, onWarm: clear });
   await Promise.all(contenders.map(({ close }) => close()));
-  const [ours = [], theirs = []] = [...seconds.values()];
+  const seconds = [...answers].map(([name, all]) => ({ name, faces: all[0]?.faces, all: all.map((pass) => pass.seconds) }));
   console.table(
-    [...seconds].map(([name, all]) => ({
+    seconds.map(({ name, faces, all }) => ({
       name,
-      faces: faces.get(name),
+      faces,
       'min (ms)': milliseconds(Math.min(...all)),
       'median (ms)': milliseconds(median(all)),
     })),
   );
-  const ratio = (/** @type {(all: number[]) => number} */ of) => (of(ours) / of(theirs)).toFixed(3);
+  const [ours, theirs] = seconds.map(({ all }) => all);
+  const ratio = (/** @type {(all: number[]) => number} */ of) => (of(ours ?? []) / of(theirs ?? [])).toFixed(3);
   console.log(`ratio: min ${ratio((all) => Math.min(...all))}, median ${ratio(median)}`);
 }
 
@@ -139,37 +127,6 @@ async function photoToFaces() {
 }
 
 /**
- * A process that says its versions, then detects once for each line that it is sent.
- *
- * @param {string} name
- * @param {string} command
- * @param {string[]} args
- * @returns {Promise<Contender>}
- */
-async function child(name, command, [script = '', ...args]) {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const process = spawn(command, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
-  const read = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended; it was started as ${command} ${path}`);
-    return JSON.parse(value);
-  };
-  console.log((await read()).versions);
-  return {
-    name,
-    pass: () => {
-      process.stdin.write('\n');
-      return read();
-    },
-    close: async () => {
-      process.stdin.end();
-      if (process.exitCode === null) await once(process, 'exit');
-    },
-  };
-}
-
-/**
  * @param {string} file
  * @param {import('#uafer/faces/types.js').Face[]} byMtcnn
  * @param {import('#uafer/faces/types.js').Face[]} byBlazeface
@@ -193,15 +150,4 @@ function scoredBox({ box: { left, top, width, height }, score }) {
 function described(face) {
   const { left, top, right, bottom, score } = scoredBox(face);
   return `${[left, top, right, bottom].map(Math.round).join(' ')} (${score.toFixed(3)})`;
-}
-
-/** @param {number[]} numbers */
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
-/** @param {number} seconds */
-function milliseconds(seconds) {
-  return (seconds * 1000).toFixed(1);
 }
