@@ -4,9 +4,9 @@
  *
  *   node scripts/faces-by-person.js SOURCE OUT
  */
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isHeldOut } from './persons.js';
+import { labelledFaces } from './persons.js';
 
 const [source, out] = process.argv.slice(2);
 if (!source || !out) {
@@ -14,16 +14,9 @@ if (!source || !out) {
   process.exit(2);
 }
 
-const [, ...lines] = readFileSync(join(source, 'labels.csv'), 'utf8').trim().split(/\r?\n/);
-const rows = lines.map((line) => {
-  const [image, expression, person] = line.split(',').map((cell) => cell.replace(/^"|"$/g, ''));
-  return { image, expression, person };
-});
-const pictures = new Map();
-for (const { person } of rows) pictures.set(person, (pictures.get(person) ?? 0) + 1);
 const counts = {};
-for (const { image, expression, person } of rows) {
-  const part = isHeldOut(person, pictures.get(person)) ? 'test' : 'train';
+for (const { image, expression, heldOut } of labelledFaces(source)) {
+  const part = heldOut ? 'test' : 'train';
   const folder = join(out, part, expression);
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(source, 'images', image), join(folder, image));

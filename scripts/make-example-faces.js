@@ -5,17 +5,17 @@
  *   node scripts/make-example-faces.js SOURCE [OUT]
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { RAFDB_CLASSES } from '#uafer/data/rafdb.js';
-import { isHeldOut } from './persons.js';
+import { labelledFaces } from './persons.js';
 
 const SEED = 42;
 const SIDE = 224;
 const PER_CLASS = { train: 30, test: 10 };
 
-/** @typedef {{ image: string, expression: string, person: string }} Row */
+/** @typedef {import('./persons.js').LabelledFace} Row */
 
 const [source, out = 'examples/faces'] = process.argv.slice(2);
 if (!source) {
@@ -23,14 +23,10 @@ if (!source) {
   process.exit(2);
 }
 
-const rows = readLabels(join(source, 'labels.csv'));
-const square = await keepSquare(rows);
-const pictures = countBy(rows, ({ person }) => person);
+const square = await keepSquare(labelledFaces(source));
 const chosen = RAFDB_CLASSES.flatMap((expression, i) =>
   ['train', 'test'].flatMap((part) => {
-    const candidates = square.filter(
-      (row) => row.expression === expression && isHeldOut(row.person, pictures.get(row.person) ?? 0) === (part === 'test'),
-    );
+    const candidates = square.filter((row) => row.expression === expression && row.heldOut === (part === 'test'));
     return manyPeopleFirst(candidates)
       .slice(0, PER_CLASS[part])
       .map((row) => ({ ...row, part, label: i + 1 }));
@@ -39,15 +35,6 @@ const chosen = RAFDB_CLASSES.flatMap((expression, i) =>
 chosen.sort((a, b) => (a.image < b.image ? -1 : 1));
 await write(chosen);
 report(chosen);
-
-/** @returns {Row[]} */
-function readLabels(file) {
-  const [, ...lines] = readFileSync(file, 'utf8').trim().split(/\r?\n/);
-  return lines.map((line) => {
-    const [image, expression, person] = line.split(',').map((cell) => cell.replace(/^"|"$/g, ''));
-    return { image, expression, person };
-  });
-}
 
 /** Keeps the square pictures, which are aligned faces; the oblong ones are stills cut out of films, some with their owners' marks. */
 async function keepSquare(/** @type {Row[]} */ all) {
@@ -103,10 +90,4 @@ function report(entries) {
       return { expression, train: train.length, people: people(train), test: test.length, 'test people': people(test) };
     }),
   );
-}
-
-function countBy(all, key) {
-  const counts = new Map();
-  for (const row of all) counts.set(key(row), (counts.get(key(row)) ?? 0) + 1);
-  return counts;
 }
