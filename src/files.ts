@@ -18,7 +18,7 @@ import { readRegularFileSync } from './regularFiles.js';
 import { shown } from './shown.js';
 import { reasonOf, systemFailure } from './systemErrors.js';
 
-/** Writes a file whole or not at all: beside it first, then renamed. Folders are made as needed. Throws `IO`; the file that was there stays. */
+/** Writes a file whole or not at all: beside it first, then renamed. Makes folders as needed. Throws `IO`; the file that was there stays. */
 export function writeFileAtomically(path: string, contents: string | Uint8Array): void {
   replaceFile(path, (partial) => writeFileSync(partial, contents));
 }
@@ -37,13 +37,11 @@ export function replaceFile(path: string, write: (partial: string) => void): voi
     renameSync(partial, path);
   } catch (cause) {
     discard(partial);
-    if (cause instanceof UaferError) throw cause;
-    const failed = `${shown(path)} could not be written`;
-    throw systemFailure(cause, failed) ?? new UaferError('IO', `${failed}: ${reasonOf(cause)}`, { cause });
+    throw systemFailure(cause, `${shown(path)} could not be written`) ?? cause;
   }
 }
 
-/** Makes a folder and those that it lies in, unless they are there. (Node's own `recursive` never returns where the system makes no folders.) */
+/** Makes a folder and those that it lies in, unless they are there. Node's own `recursive` never returns where the system makes none. */
 export function makeFolder(path: string): void {
   if (isFolder(path)) return;
   const above = dirname(resolve(path));

@@ -12,7 +12,7 @@ export type FileKind = 'picture' | 'packedPicture' | 'list' | 'annotation' | 'co
 const LARGEST: Readonly<Record<FileKind, { name: string; bytes: number }>> = {
   /** 150 megapixels, which the largest cameras have, take 450 MB without compression. sharp's own limit is 268 megapixels. */
   picture: { name: 'a picture', bytes: 2 ** 29 },
-  /** 16 megapixels without compression; faces from the web and from laboratories take less. Zeros are packed to a thousandth, so this is less. */
+  /** 16 megapixels without compression; faces in data sets take less. An archive's thousandth of it unpacks to so much, so it is less. */
   packedPicture: { name: 'a picture in an archive', bytes: 2 ** 26 },
   /** AffectNet's list of 420,000 names takes 30 MB. */
   list: { name: 'a list', bytes: 2 ** 28 },

@@ -7,7 +7,7 @@
 const UNSAFE = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/gu;
 const BY_LETTER: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** A name in one line, as it is but for letters that a terminal or a reader would take for something else: those become `\x1b`, `\u202e`. */
+/** A name in one line, as it is but for letters that a terminal or a reader would misunderstand: those become `\x1b`, `\u202e`. */
 export function shown(name: string): string {
   return name.replace(UNSAFE, (letter) => BY_LETTER[letter] ?? escaped(letter));
 }

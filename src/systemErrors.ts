@@ -45,11 +45,17 @@ interface SystemError extends Error {
 }
 
 function isSystemError(error: unknown): error is SystemError {
-  return error instanceof Error && 'syscall' in error && 'code' in error && String(error.code) in PROBLEMS;
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return false;
+  return String(error.code) in PROBLEMS || 'path' in error;
 }
 
-function problemOf({ code, syscall }: SystemError): Problem {
-  return PROBLEMS[`${code} ${syscall}`] ?? (PROBLEMS[code] as Problem);
+function problemOf({ code, syscall, message }: SystemError): Problem {
+  return PROBLEMS[`${code} ${syscall}`] ?? PROBLEMS[code] ?? rareProblem(message);
+}
+
+/** Node words what the system says: `ENOTSUP: operation not supported on socket, open '/a'`. */
+function rareProblem(message: string): Problem {
+  return [/^\w+: ([^,]+),/.exec(message)?.[1] ?? message, 'Choose another place'];
 }
 
 /** Why something failed, to stand behind a colon: `permission is denied (EACCES)`, or another error's own message. */
@@ -59,8 +65,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * The `IO` error for one of the system's, with its path and what to do: `/data/x: permission is denied (EACCES, open). Change ...`; null for
- * any other error.
+ * The `IO` error for one of the system's, with its path and what to do: `/data/x: permission is denied (EACCES, open). Change ...`; null
+ * for any other error.
  *
  * @param failed what could not be done, where that says more than the path that the system names: `out/a.jpg could not be written`
  */

@@ -49,6 +49,15 @@ describe('an error of the system', () => {
     expect(failure).toMatchObject({ code: 'IO', exitCode: 1, message: expect.stringContaining(`: ${said}`) });
   });
 
+  it('that is rare is told in the words of the system', () => {
+    const error = Object.assign(new Error("ENOTSUP: operation not supported, open '/a'"), {
+      code: 'ENOTSUP',
+      syscall: 'open',
+      path: '/a',
+    });
+    expect(systemFailure(error)?.message).toBe('/a: operation not supported (ENOTSUP, open). Choose another place.');
+  });
+
   it('names the path where the system does, and else what could not be done', () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'nothing');

@@ -39,7 +39,8 @@ const LEFT_OUT = 'left-out.txt';
 /**
  * Aligns pictures into `out`, whatever number of threads to the same bytes, and writes `faces.jsonl` (a `LoggedRecord` a picture) and
  * `left-out.txt` (pictures without a face, and those that cannot be read, with the reason). What an earlier run made with the same
- * settings of the same photos stays. No picture takes the place of another photo's, of an earlier run either. A run that was stopped or killed is gone on with by the same call.
+ * settings of the same photos stays. No picture takes the place of another photo's, of an earlier run either. A run that was stopped or
+ * killed is gone on with by the same call.
  *
  * @throws UaferError `IO` when a file cannot be written: what was done by then stays.
  */

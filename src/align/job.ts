@@ -97,8 +97,9 @@ export function writtenFiles(record: PictureRecord): string[] {
 /** Whether a record's pictures have the names that they would get now: other photos have come or gone since it was made. */
 export function hasNames(record: PictureRecord, names: OutputNames): boolean {
   const written = writtenFiles(record);
-  const wanted = !('error' in record) && record.noFace?.done === 'copy' ? [names.copy] : faceNames(names, written.length);
-  return written.every((name, i) => name === wanted[i]);
+  const isCopy = !('error' in record) && record.noFace?.done === 'copy';
+  const wanted = new Set(isCopy ? [names.copy] : faceNames(names, written.length));
+  return written.every((name) => wanted.has(name));
 }
 
 function alignedBy(face: Face, photo: Picture, settings: AlignSettings): { faces: Face[]; aligned: AlignedFace[] } {

@@ -1,6 +1,6 @@
 /**
- * Names of the pictures that alignment writes. They follow from the photos' names alone, so that no two photos ever get the same, whatever is
- * found in them, by however many threads and after however many interruptions.
+ * Names of the pictures that alignment writes. They follow from the photos' names alone, so that no two photos ever get the same, whatever
+ * is found in them, by however many threads and after however many interruptions.
  */
 import { dirname, extname } from 'node:path';
 import { encodedName } from '../codec/encode.js';
@@ -64,7 +64,7 @@ export function faceNames({ single, taken }: OutputNames, count: number): string
   return Array.from({ length: count }, (_, i) => firstFree(beforeEnding(single, `_${i + 1}`), known));
 }
 
-/** Neither a number nor another photo's faces ever make a name that ends in `_`: what it comes from can be told from it. */
+/** No photo's faces get a number that ends in `_` unless their own was taken, so that names of two photos stay different with it. */
 function firstFree(wanted: string, reserved: ReadonlySet<string>): string {
   let name = wanted;
   while (reserved.has(name)) name = beforeEnding(name, '_');

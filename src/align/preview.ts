@@ -28,16 +28,16 @@ export async function writePreview(
   records: Iterable<PictureRecord>,
   path: string,
 ): Promise<boolean> {
-  const shown = spread(records, PAIRS);
-  if (shown.length === 0) return false;
+  const chosen = spread(records, PAIRS);
+  if (chosen.length === 0) return false;
   const byName = new Map(jobs.map((job) => [job.file, job]));
-  const rows = Math.ceil(shown.length / COLUMNS);
+  const rows = Math.ceil(chosen.length / COLUMNS);
   const tiles: OverlayOptions[] = [];
-  await forEachConcurrently([...shown.entries()], PHOTOS_AT_ONCE, async ([i, record]) => {
+  await forEachConcurrently([...chosen.entries()], PHOTOS_AT_ONCE, async ([i, record]) => {
     const input = await pair(record, byName.get(record.file) as AlignJob, dirname(path));
     tiles[i] = { input, left: (i % COLUMNS) * PAIR.width, top: Math.floor(i / COLUMNS) * PAIR.height };
   });
-  const sheet = blank(Math.min(COLUMNS, shown.length) * PAIR.width, rows * PAIR.height).composite(tiles);
+  const sheet = blank(Math.min(COLUMNS, chosen.length) * PAIR.width, rows * PAIR.height).composite(tiles);
   writeFileAtomically(path, await sheet.png().toBuffer());
   return true;
 }

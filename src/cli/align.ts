@@ -88,9 +88,8 @@ export function addAlign(command: Command): void {
     .addHelpText(
       'after',
       `
-A folder's tree is kept. Several faces of a.jpg become a_1.jpg, a_2.jpg, ...; a name that belongs to another photo gets _ at its end, and
-none takes another's place. faces.jsonl in the output tells boxes, landmarks and scores of every photo, left-out.txt what was not aligned and
-why. Pictures that were made with the same settings are not made again: the same command goes on after an interruption.
+A folder's tree is kept. Several faces of a.jpg become a_1.jpg, a_2.jpg, ...; a name that belongs to another photo gets _ at its end.
+faces.jsonl in the output tells boxes, landmarks and scores of every photo, left-out.txt what was not aligned and why. Pictures that were made with the same settings are not made again: the same command goes on after an interruption.
 
 Examples:
   uafer align photos aligned --preview

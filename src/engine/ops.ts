@@ -5,6 +5,7 @@
 import { UaferError } from '../errors.js';
 import type { Value } from './native.js';
 import { operator } from './operator.js';
+import { scope } from './scope.js';
 import { isDense, liesAlike } from './strides.js';
 import type { DType, Tensor, TensorOptions } from './types.js';
 
@@ -245,8 +246,8 @@ export interface AdamwStep {
 
 /**
  * One AdamW step on lists of equal length; `steps` are float32 scalars, already counted up. libtorch's kernel goes over the memory of all
- * four as if they lay alike, and looks at nothing: a gradient that lies otherwise than its parameter (transposed, expanded) is copied first.
- * Throws `OPERATOR` where lists differ in length, where gradient or averages haven't shape, type and device of their parameter, where a
+ * four as if they lay alike, and looks at nothing: a gradient that lies otherwise than its parameter (transposed, expanded) is copied
+ * first. Throws `OPERATOR` where lists differ in length, where gradient or averages haven't shape, type and device of their parameter, where a
  * parameter's memory has gaps or holds an element twice, and where averages, which are written to, lie otherwise than it.
  */
 export function fusedAdamw_(
@@ -265,21 +266,19 @@ export function fusedAdamw_(
   for (const [i, { shape, dtype }] of steps.entries()) {
     if (shape.length > 0 || dtype !== 'float32') throw wrong(`steps[${i}] is ${dtype}[${shape}], expected a float32 scalar`);
   }
-  const copies: Tensor[] = [];
-  const lyingAlike = gradients.map((gradient, i) => {
-    const parameter = parameters[i] as Tensor;
-    if (liesAlike(parameter.shape, parameter.strides, gradient.strides)) return gradient;
-    const copy = zerosLike(parameter); // a dense tensor's strides are kept
-    copies.push(copy);
-    copy_(copy, gradient);
-    return copy;
-  });
-  const args: Value[] = [parameters, lyingAlike, expAvgs, expAvgSqs, [], steps];
-  try {
+  scope(() => {
+    const lyingAlike = gradients.map((gradient, i) => copiedLike(parameters[i] as Tensor, gradient));
+    const args: Value[] = [parameters, lyingAlike, expAvgs, expAvgSqs, [], steps];
     fusedAdamwOp(...args, options.lr, options.beta1, options.beta2, options.weightDecay, options.eps, false, false);
-  } finally {
-    for (const copy of copies) copy.dispose();
-  }
+  });
+}
+
+/** The gradient, or a copy of it that lies in memory as its parameter does. */
+function copiedLike(parameter: Tensor, gradient: Tensor): Tensor {
+  if (liesAlike(parameter.shape, parameter.strides, gradient.strides)) return gradient;
+  const copy = zerosLike(parameter); // keeps a dense tensor's strides
+  copy_(copy, gradient);
+  return copy;
 }
 
 function wrong(problem: string): UaferError {

@@ -1,7 +1,7 @@
 /**
  * Zip archives of uncompressed entries, as PyTorch's are: where each entry's bytes lie in the file, so that tensors are read straight into
- * their own memory, synchronously. The owners' archives, compressed and untrusted, are read by yauzl (`src/prepare/archive.ts`), which gives
- * streams and no places.
+ * their own memory, synchronously. The owners' archives, compressed and untrusted, are read by `src/prepare/archive.ts`,
+ * asynchronously and with yauzl's checks.
  */
 import { readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';

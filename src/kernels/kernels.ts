@@ -1,7 +1,10 @@
-/** The WebAssembly of `kernels/` and its memory: loops over pixels, which take most of the time between decoding a picture and its tensor. */
+/** The WebAssembly of `kernels/` and its memory: loops over pixels, which take most of the time between a decoded picture and its tensor. */
 import { binary } from './binary.js';
 
-/** Functions of `kernels/`. What they read and write (`source`, `out`, `spans`, `weights`, `pairs`, `sums`, `pixels`) is a byte's position in the memory. */
+/**
+ * Functions of `kernels/`. What they read and write (`source`, `out`, `spans`, `weights`, `pairs`, `sums`, `pixels`) is given as the position
+ * of its first byte in the memory.
+ */
 interface Functions {
   heapBase(): number;
   areaMeans(
@@ -74,13 +77,16 @@ export interface Kernels<Blocks extends readonly number[]> extends Functions {
 const PAGE = 65536;
 /** Bytes of a SIMD vector. Kernels work on whole vectors, so each block is followed by room for one. */
 const VECTOR = 16;
-/** WebAssembly's memory grows and never shrinks. One of more bytes than this, which only huge pictures need, is not used again, and so collected. */
+/** WebAssembly's memory grows and never shrinks. One of more bytes than this, which only huge pictures need, is used once and collected. */
 const KEPT_BYTES = 1 << 24;
 
 const compiled = new WebAssembly.Module(Uint8Array.from(atob(binary), (letter) => letter.charCodeAt(0)));
 let kept: { functions: Functions; memory: WebAssembly.Memory } | undefined;
 
-/** The kernels, with a block of memory for each size in `blocks` (in bytes). A block's content is undefined at first, and its own until the next call. */
+/**
+ * The kernels, with a block of memory for each size in `blocks`, in bytes. What a block holds at first is undefined; at the next call of
+ * `kernels` it is lost.
+ */
 export function kernels<Blocks extends readonly number[]>(...blocks: Blocks): Kernels<Blocks> {
   const { functions, memory } = kept ?? instantiate();
   kept = undefined;

@@ -18,7 +18,7 @@ export type ArchiveEntry = Entry;
 export interface Archive {
   /** The files by their names, litter left out. */
   entries: ReadonlyMap<string, ArchiveEntry>;
-  /** Unpacks a file. Throws `code` with archive and name where it cannot be what `kind` says or is damaged, `DATA` where it is encrypted. */
+  /** Unpacks a file. Throws `code` with its name where it cannot be what `kind` says or is damaged, `DATA` where it is encrypted. */
   read(entry: ArchiveEntry, kind: FileKind, code: 'DATA' | 'IMAGE'): Promise<Buffer>;
   close(): void;
 }

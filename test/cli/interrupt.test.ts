@@ -46,7 +46,8 @@ describe('Ctrl-C and SIGTERM', () => {
     using folder = temporaryFolder();
     const path = join(folder.path, 'fifo');
     await fifo?.make(path, folder.path);
-    const thread = `new Worker(${JSON.stringify(waiting(path))}, { eval: true, execArgv: [] }).on('online', () => setTimeout(() => say('ready'), 200));`;
+    const thread = `new Worker(${JSON.stringify(waiting(path))}, { eval: true, execArgv: [] })
+      .on('online', () => setTimeout(() => say('ready'), 200));`;
     const program = `abortOnInterrupt(() => say('told')); ${thread}`;
     expect(await run(program, ['SIGINT', 'SIGTERM'])).toEqual({ output: 'ready\ntold\n', signal: 'SIGTERM' });
   });

@@ -35,6 +35,11 @@ describe('readCsv', () => {
     );
   });
 
+  it('breaks off where a quote takes in what no record holds, before it has read the rest', async () => {
+    const rest = '1,2\n'.repeat(2 ** 20);
+    await expect(rowsOf(`a,b\n1,"2\n${rest}`)).rejects.toThrow(/some\.csv:\d+: Max Record Size/);
+  });
+
   it('names file and line of a quote that never ends, and a file that is not there', async () => {
     await expect(rowsOf('a,b\n1,"2\n3,4\n')).rejects.toThrow(/some\.csv:\d+: .*[Qq]uote/);
     await expect(readCsv('/nowhere/some.csv', () => {})).rejects.toThrow('/nowhere/some.csv does not exist');

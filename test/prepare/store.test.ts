@@ -99,7 +99,8 @@ describe('an archive', () => {
     writeZip(archive, Object.fromEntries(bombs));
     expect(statSync(archive).size).toBeLessThan(20e6);
     const memory = join(folder.path, 'memory');
-    const code = `import { writeFileSync } from 'node:fs'; process.on('exit', () => writeFileSync(${JSON.stringify(memory)}, String(process.resourceUsage().maxRSS)));`;
+    const code = `import { writeFileSync } from 'node:fs';
+      process.on('exit', () => writeFileSync(${JSON.stringify(memory)}, String(process.resourceUsage().maxRSS)));`;
     const { stderr, code: exit } = await uafer(
       ['prepare', 'rafdb', 'raw', 'out', '--align', 'none', '--workers', '2', '--quiet'],
       { cwd: folder.path, env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}` } },

@@ -1,9 +1,9 @@
 /**
  * Calls operators wrongly, many times. Usage: node misuse.js SEED ROUNDS LAST_CALL_FILE own|all|OPERATOR
  *
- * `own`: the operators of ops.ts, with arguments that may be wrong in any way, and lists of tensors for `fusedAdamw_`. `all`: every operator of libtorch, with at least one
- * argument of a kind that no operator takes (libtorch's kernels for internal use trust the shapes that they are given, so those are
- * not tried). Each call is written to LAST_CALL_FILE before it is made, so that what ended the process can be read there. Prints
+ * `own`: the operators of ops.ts, with arguments that may be wrong in any way, and lists of tensors for `fusedAdamw_`. `all`: every
+ * operator of libtorch, with at least one argument of a kind that no operator takes (libtorch's kernels for internal use trust the shapes
+ * that they are given, so those are not tried). Each call is written to LAST_CALL_FILE before it is made, so that what ended the process can be read there. Prints
  * {operators, calls, failures, wrong}: `wrong` lists errors that are no `OPERATOR` errors, and what `all` got no error for.
  */
 import { openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
