@@ -7,6 +7,7 @@ import { evaluateExported, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
+import { isReleasedForm, RELEASED_FORM_NOTE } from '../report/releasedForm.js';
 import { formatTrust } from '../report/trustText.js';
 import { holdsRun } from '../run/runFolder.js';
 import { addCalibrationOption, type CalibrationOptions, calibrationOf } from './calibrationOption.js';
@@ -94,12 +95,18 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   const { checkpoint, loss, metrics, trust } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
   if (options.json) printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
-  else printText(texts({ metrics, trust }, scores).join('\n\n'));
+  else
+    printText(
+      texts({ metrics, trust }, { detail: scores, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined }).join('\n\n'),
+    );
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
 }
 
-function texts({ metrics, trust }: Pick<CheckpointEvaluation, 'metrics' | 'trust'>, detail: boolean): string[] {
-  const figures = formatMetrics(metrics, { detail, intervals: trust.intervals });
+function texts(
+  { metrics, trust }: Pick<CheckpointEvaluation, 'metrics' | 'trust'>,
+  { detail, note }: { detail: boolean; note: string | undefined },
+): string[] {
+  const figures = formatMetrics(metrics, { detail, note, intervals: trust.intervals });
   return detail ? [figures, formatTrust(trust)] : [figures];
 }
 

@@ -39,6 +39,8 @@ export interface ScoredSet {
   byUncertainty: Levels;
 }
 
+type Confusion = ScoredSet['confusion'];
+
 interface MetricRow {
   /** In `metrics.json` and in programs. */
   name: string;
@@ -52,6 +54,8 @@ interface MetricRow {
   headline?: true;
   /** Stands among the figures on a terminal only where all are asked for. */
   detail?: true;
+  /** What answers, or uncertainties, drawn at random would give on average. */
+  chance?(confusion: Confusion): number;
   /** Null where nothing defines it. */
   of(set: ScoredSet): number | null;
 }
@@ -65,6 +69,7 @@ export const METRICS = [
     better: 'higher',
     format: 'percent',
     headline: true,
+    chance: (confusion: Confusion) => 1 / confusion.length,
     of: ({ confusion }: ScoredSet) => accuracy(confusion),
   },
   {
@@ -74,6 +79,7 @@ export const METRICS = [
     better: 'higher',
     format: 'percent',
     headline: true,
+    chance: (confusion: Confusion) => 1 / confusion.length,
     of: ({ confusion }: ScoredSet) => meanClassAccuracy(confusion),
   },
   {
@@ -132,6 +138,7 @@ export const METRICS = [
     logged: 'error_auroc',
     better: 'higher',
     format: 'decimal',
+    chance: () => 0.5,
     of: ({ byUncertainty }: ScoredSet) => auroc(byUncertainty),
   },
   {
@@ -140,6 +147,8 @@ export const METRICS = [
     logged: 'aurc',
     better: 'lower',
     format: 'decimal',
+    // At every coverage the risk of the whole set.
+    chance: (confusion: Confusion) => 1 - accuracy(confusion),
     of: ({ byUncertainty }: ScoredSet) => areaUnderRiskCoverage(byUncertainty),
   },
   {
@@ -181,6 +190,15 @@ export const METRICS = [
 ] as const satisfies readonly MetricRow[];
 
 type Row = (typeof METRICS)[number];
+
+/** What chance would be for a metric of a set, and whether the set's value is worse than that; null for a metric that has no such value. */
+export function chanceOf(name: MetricName, metrics: Metrics): { value: number; worse: boolean } | null {
+  const row: MetricRow | undefined = METRICS.find((each) => each.name === name);
+  const found = metrics[name];
+  if (!row?.chance || found === null) return null;
+  const value = row.chance(metrics.confusion);
+  return { value, worse: row.better === 'higher' ? found < value : found > value };
+}
 export type MetricName = Row['name'];
 /** Metrics that every set with a picture has. */
 export type DecisiveMetric = {

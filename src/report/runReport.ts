@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { escapeUTF8 } from 'entities';
+import { parse } from 'yaml';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { METRICS, type Metrics } from '../metrics/metrics.js';
@@ -9,6 +10,7 @@ import { holdsRun, type RunFolder, runFolder } from '../run/runFolder.js';
 import { type EpochLine, type LogLine, readRunLog } from '../run/runLog.js';
 import type { Curve } from './charts.js';
 import { classRows, figureRows, percent } from './metricsText.js';
+import { isReleasedForm, RELEASED_FORM_NOTE } from './releasedForm.js';
 
 /**
  * Writes `report.html` of the run in `folder` from its log, metrics and configuration, and returns its path: one file that any
@@ -24,23 +26,27 @@ export async function writeReport(folder: string): Promise<string> {
   }
   const run = runFolder(folder);
   const sections = [await testSection(run), await trainingSection(run), configurationSection(run)];
-  writeFileAtomically(run.report, page(`Run ${basename(resolve(folder))}`, sections));
+  const { CHART_STYLE } = await charts();
+  writeFileAtomically(run.report, page(`Run ${basename(resolve(folder))}`, sections, CHART_STYLE));
   return run.report;
 }
 
 /** The library of the charts takes a third of a second to load: only who writes a report waits for it. */
 const charts = () => import('./charts.js');
 
-async function testSection({ metrics: path }: RunFolder): Promise<string> {
+async function testSection({ metrics: path, config }: RunFolder): Promise<string> {
   if (!existsSync(path)) return section('Test set', '<p>The run has not been evaluated yet.</p>');
   const metrics = readMetrics(path);
   const { confusionChart } = await charts();
   const names = metrics.perClass.map(({ name }) => name);
   const confusion = confusionChart(names, metrics.confusion);
-  const tables = [table([['metric', 'value'], ...figureRows(metrics, { detail: true })]), table(classRows(metrics))];
+  const tables = [table([['metric', 'value'], ...figureRows(metrics, { detail: true })], 'figures'), table(classRows(metrics))];
+  const note = isReleasedForm(parse(readFileSync(config, 'utf8')))
+    ? `<p class="note">${escapeUTF8(RELEASED_FORM_NOTE)}</p>`
+    : '';
   return section(
     `Test set after epoch ${metrics.epoch + 1}`,
-    `${bestLine(metrics.best)}<div class="beside">${tables.join('')}${confusion}</div>`,
+    `${bestLine(metrics.best)}${note}<div class="beside">${tables.join('')}</div>${confusion}`,
   );
 }
 
@@ -71,8 +77,13 @@ async function trainingSection({ log: path }: RunFolder): Promise<string> {
     lineChart({ curves: [curve('lr', training, (line) => line.lr)], x: 'step', y: 'learning rate' }),
   ];
   if (epochs.length > 0) shown.push(lineChart({ curves: testCurves(epochs), x: 'step', y: 'test set', percent: true }));
-  return section('Training', `<div class="beside">${shown.join('')}</div>`);
+  const lines = 'loss_kd' in (training[0] ?? {}) ? `<p>${LOSSES}</p>` : '';
+  return section('Training', lines + shown.join(''));
 }
+
+const LOSSES =
+  'The training loss has the distillation from the frozen CLIP in it (loss_kd, times lambdaKd). The test loss of the log leaves it out, as ' +
+  'the original does: the two are not to be compared.';
 
 /** The loss and its parts. */
 function lossCurves(lines: readonly LogLine[]): Curve[] {
@@ -98,26 +109,36 @@ function section(heading: string, body: string): string {
 }
 
 /** The first row is the heading, the first column names the rows. */
-function table([heading = [], ...rows]: readonly (readonly string[])[]): string {
+function table([heading = [], ...rows]: readonly (readonly string[])[], kind = 'scores'): string {
   const cells = (row: readonly string[], tag: string) => row.map((text) => `<${tag}>${escapeUTF8(text)}</${tag}>`).join('');
   const body = rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('');
-  return `<table><thead><tr>${cells(heading, 'th')}</tr></thead><tbody>${body}</tbody></table>`;
+  return `<div class="scroll" tabindex="0"><table class="${kind}"><thead><tr>${cells(heading, 'th')}</tr></thead><tbody>${body}</tbody></table></div>`;
 }
 
+/** Light and dark as the reader's system has it, from a phone's width on; what is wider than the page scrolls in a box of its own. */
 const STYLE = `
-body { font: 15px/1.45 system-ui, sans-serif; color: #1b1f24; background: white; max-width: 84rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #d5dae0 }
+:root { color-scheme: light dark; --text: #1b1f24; --paper: #ffffff; --panel: #f5f7f9; --line: #d5dae0; --accent: #1f6fb2; --on-accent: #ffffff }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #dfe4ea; --paper: #14181d; --panel: #1d232a; --line: #39424d; --accent: #58a6e8; --on-accent: #0b1016 }
+}
+* { box-sizing: border-box }
+body { font: 15px/1.45 system-ui, sans-serif; color: var(--text); background: var(--paper); max-width: 84rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid var(--line) }
 .beside { display: flex; flex-wrap: wrap; gap: 1.5rem 2.5rem; align-items: flex-start }
-figure { margin: 0 }
+.scroll { overflow-x: auto; max-width: 100%; min-width: 0 }
+.note { border-left: 4px solid var(--accent); padding-left: 0.8rem; max-width: 52rem }
+.chart { margin: 1.5rem 0 } figure { margin: 0; max-width: none !important }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: 0.2rem 0.8rem; text-align: right; border-bottom: 1px solid #e6e9ed }
+th, td { padding: 0.2rem 0.8rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+.figures td { white-space: normal }
+@media (max-width: 560px) { th, td { padding: 0.2rem 0.3rem } }
 th:first-child, td:first-child { text-align: left; padding-left: 0 }
-pre { background: #f5f7f9; padding: 1rem; overflow-x: auto; font-size: 13px }`;
+pre { background: var(--panel); padding: 1rem; overflow-x: auto; font-size: 13px }`;
 
-function page(title: string, sections: readonly string[]): string {
+function page(title: string, sections: readonly string[], chartStyle: string): string {
   return `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeUTF8(title)}</title><style>${STYLE}
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeUTF8(title)}</title><style>${STYLE}${chartStyle}
 </style></head>
 <body>
 <h1>${escapeUTF8(title)}</h1>

@@ -38,14 +38,14 @@ it('an empty predictions file is JSON too', () => {
 
 it('the table for the terminal says what there is, and which classes have no pictures', () => {
   expect(formatMetrics(computeMetrics(predictions, classes))).toBe(`pictures                         3
-accuracy                         66.67%
-mean class accuracy              75.00% (without contempt: no pictures)
+accuracy                         66.67% (33.33% is chance)
+mean class accuracy              75.00% (33.33% is chance; without contempt: no pictures)
 macro F1                         66.67%
 negative log-likelihood          1.0337
 Brier score                      0.6467
 expected calibration error       0.2333
-AUROC of uncertainty for errors  0.5000
-area under risk-coverage curve   0.3333
+AUROC of uncertainty for errors  0.5000 (0.5 is chance)
+area under risk-coverage curve   0.3333 (0.3333 is chance)
 
 class     pictures  precision   recall      F1
 happy            1     50.00%  100.00%  66.67%
@@ -56,4 +56,15 @@ true \\ predicted  happy  sad  contempt
 happy                 1    0         0
 sad                   1    1         0
 contempt              0    0         0`);
+});
+
+it('the table says where figures are worse than chance, whichever way is better', () => {
+  const sure = (label: number, predicted: number, uncertainty: number) => ({
+    ...prediction('x', label, predicted),
+    uncertainty,
+  });
+  const text = formatMetrics(computeMetrics([sure(0, 0, 0.9), sure(1, 1, 0.8), sure(0, 1, 0.1)], classes), 'Mind this.');
+  expect(text).toContain('AUROC of uncertainty for errors  0.0000 (0.5 is chance: this is worse)');
+  expect(text).toContain('area under risk-coverage curve   0.6111 (0.3333 is chance: this is worse)');
+  expect(text).toMatch(/this is worse\)\n\nMind this\.\n\nclass/);
 });

@@ -61,7 +61,7 @@ it('shows the curves, the figures, every class, the confusion matrix and the con
   expect(figures?.textContent).toContain('accuracy94.74%');
   expect([...(perClass?.querySelectorAll('tbody tr') ?? [])].map((row) => row.children[0]?.textContent)).toEqual(classes);
   const texts = (of: Element | undefined) => [...(of?.querySelectorAll('text') ?? [])].map(({ textContent }) => textContent);
-  const [confusion, loss, rate, test] = document.querySelectorAll('svg[aria-label]');
+  const [confusion, loss, rate, test] = document.querySelectorAll('.wide svg[aria-label]');
   expect(texts(confusion)).toEqual(expect.arrayContaining(['17', 'predicted', '<i>']));
   expect(texts(loss)).toContain('↑ training loss');
   expect(texts(rate)).toContain('↑ learning rate');
@@ -81,6 +81,36 @@ it('shows every figure, and a dash for one that an earlier version did not know'
   expect(rows).toContain('negative log-likelihood-');
   expect(rows).toContain('coverage at 5% risk-');
   expect(rows).toContain(`Brier score${metrics.brierScore.toFixed(4)}`);
+});
+
+it('is light or dark as the system is, and no wider than a phone: tables scroll in boxes, charts are drawn for three widths', async () => {
+  write('config.yaml', 'recipe: released\n');
+  write('metrics.json', JSON.stringify({ epoch: 0, ...metrics, best: null }));
+  writeLog([stepLine(1), stepLine(2), epochLine]);
+  const { html, document } = await report();
+  expect(html).toMatch(/color-scheme: light dark.*@media \(prefers-color-scheme: dark\)/s);
+  expect(document.querySelectorAll('table').length).toBeGreaterThan(1);
+  for (const { parentElement } of document.querySelectorAll('table')) expect(parentElement?.className).toBe('scroll');
+  const charts = [...document.querySelectorAll('.chart')];
+  expect(charts).toHaveLength(4);
+  for (const chart of charts) {
+    const widths = [...chart.querySelectorAll('svg[aria-label]')].map((svg) => Number(svg.getAttribute('width')));
+    expect(widths).toEqual([360, 760, 1280]);
+    // What has a colour of its own would not be seen on the other paper.
+    expect(chart.innerHTML).not.toMatch(/fill="(black|white)"/);
+  }
+});
+
+it.each([
+  ['task: uafer\nloss: { lossFunction: edl }\nmodel: { normalizeScores: true }\n', true],
+  ['task: uafer\nloss: { lossFunction: ce }\nmodel: { normalizeScores: true }\n', false],
+  ['task: pretrain\nloss: { lossFunction: edl }\nmodel: { normalizeScores: true }\n', false],
+])('warns of the uncertainty of the released form, and of no other', async (config, warned) => {
+  write('config.yaml', config);
+  write('metrics.json', JSON.stringify({ epoch: 0, ...metrics, best: null }));
+  const { document } = await report();
+  expect(document.body.textContent?.includes('finds errors worse than chance')).toBe(warned);
+  expect(document.body.textContent).toContain('(0.5 is chance)');
 });
 
 it('says what a young run does not have yet', async () => {
