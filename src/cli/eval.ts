@@ -74,23 +74,15 @@ Examples:
 async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   const note = notes(options);
   const config = configuration(options, note);
-  let progress: Progress | undefined;
-  const onBatch = (done: number, total: number) => {
-    progress ??= createProgress({ label: 'evaluating', total, unit: 'batches', start: done, quiet: options.quiet ?? false });
-    progress.update(done);
-  };
+  const { onBatch, onResample, stop } = progressOf(options);
   const { subset, scores = false } = options;
   const bootstrap = options.bootstrap > 0 ? options.bootstrap : undefined;
   const exported = isExported(options.checkpoint);
   const calibration = exported ? undefined : calibrationOf(options.checkpoint, options, note);
   const evaluation = exported ? evaluateExported : evaluateCheckpoint;
-  const result = await evaluation(options.checkpoint, config, {
-    subset,
-    bootstrap,
-    calibration,
-    onBatch,
-    onNote: note,
-  }).finally(() => progress?.stop());
+  const told = { onBatch, onResample, onNote: note };
+  const asked = { subset, bootstrap, calibration, ...told };
+  const result = await evaluation(options.checkpoint, config, asked).finally(stop);
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { checkpoint, loss, metrics, trust } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
@@ -108,6 +100,27 @@ function texts(
 ): string[] {
   const figures = formatMetrics(metrics, { detail, note, intervals: trust.intervals });
   return detail ? [figures, formatTrust(trust)] : [figures];
+}
+
+/** Shows how many pictures are done, then how many resamples. */
+function progressOf({ quiet = false }: EvalOptions) {
+  let shown: Progress | undefined;
+  const show = (label: string, unit: string) => {
+    let progress: Progress | undefined;
+    return (done: number, total: number) => {
+      if (!progress) {
+        shown?.stop();
+        progress = createProgress({ label, total, unit, start: done, quiet });
+        shown = progress;
+      }
+      progress.update(done);
+    };
+  };
+  return {
+    onBatch: show('evaluating', 'batches'),
+    onResample: show('resampling', 'resamples'),
+    stop: () => shown?.stop(),
+  };
 }
 
 function wholeNumber(text: string): number {

@@ -33,6 +33,8 @@ export interface EvaluateCheckpointOptions {
   onNote?(note: string): void;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
+  /** Told after each resample how many are done, and how many there are. */
+  onResample?(done: number, total: number): void;
 }
 
 /** The same for every evaluation, so that two models' resamples are of the same pictures. */
@@ -102,12 +104,14 @@ export async function checkTestPictures(
 export function judge(
   evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable'>,
   { unreadable }: BatchSource,
-  { bootstrap: resamples }: EvaluateCheckpointOptions,
+  { bootstrap: resamples, onResample }: EvaluateCheckpointOptions,
 ): CheckpointEvaluation {
-  const trust = computeTrust(
-    evaluation.predictions,
-    evaluation.dataset.classes.length,
-    resamples === undefined ? {} : { bootstrap: { resamples, seed: BOOTSTRAP_SEED } },
-  );
+  const bootstrap = resamples && {
+    resamples,
+    seed: BOOTSTRAP_SEED,
+    onResample: (done: number) => onResample?.(done, resamples),
+  };
+  const { predictions, dataset } = evaluation;
+  const trust = computeTrust(predictions, dataset.classes.length, bootstrap ? { bootstrap } : {});
   return { ...evaluation, trust, unreadable: [...unreadable.values()] };
 }

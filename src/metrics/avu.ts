@@ -22,14 +22,32 @@ export function accuracyVersusUncertainty(levels: Levels, threshold: number): nu
  * certain, and it is the accuracy.
  */
 export function areaUnderAvu(levels: Levels): number {
+  const { positive, negative } = totals(levels);
+  const [smallest, largest] = ends(levels);
+  const threshold = (i: number) => (i === THRESHOLDS - 1 ? largest : smallest + (i / (THRESHOLDS - 1)) * (largest - smallest));
+  // From threshold to threshold more pictures are certain: the right ones among them are won, the wrong ones lost.
+  const won = new Float64Array(THRESHOLDS);
+  let next = 0;
+  forEachLevel(levels, (level) => {
+    while (level.value > threshold(next)) next++;
+    won[next] = (won[next] as number) + level.negative - level.positive;
+  });
+  let good = positive;
+  const heights = won.map((gain) => {
+    good += gain;
+    return good / (positive + negative);
+  });
+  const inner = heights.reduce((total, height) => total + height, 0);
+  return (inner - ((heights[0] as number) + (heights.at(-1) as number)) / 2) / (THRESHOLDS - 1);
+}
+
+/** The smallest value and the largest at which there is a picture. */
+function ends(levels: Levels): [number, number] {
   let smallest = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
   forEachLevel(levels, ({ value }) => {
     smallest = Math.min(smallest, value);
     largest = Math.max(largest, value);
   });
-  const threshold = (i: number) => (i === THRESHOLDS - 1 ? largest : smallest + (i / (THRESHOLDS - 1)) * (largest - smallest));
-  const heights = Array.from({ length: THRESHOLDS }, (_, i) => accuracyVersusUncertainty(levels, threshold(i)));
-  const inner = heights.reduce((total, height) => total + height, 0);
-  return (inner - ((heights[0] as number) + (heights.at(-1) as number)) / 2) / (THRESHOLDS - 1);
+  return [smallest, largest];
 }

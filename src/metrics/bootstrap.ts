@@ -20,6 +20,8 @@ export interface BootstrapOptions {
   seed: number;
   /** Share of the resamples whose figure lies in the interval; 0.95 when left out. */
   level?: number;
+  /** Told after each resample how many are done. */
+  onResample?: ((done: number) => void) | undefined;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface BootstrapOptions {
  */
 export function bootstrap<Name extends string>(
   figures: (drawn: Int32Array) => Figures<Name>,
-  { samples, resamples, seed, level = 0.95 }: BootstrapOptions,
+  { samples, resamples, seed, level = 0.95, onResample }: BootstrapOptions,
 ): Record<Name, Interval | null> {
   if (!(resamples >= 1) || !Number.isInteger(resamples)) {
     throw new UaferError('USAGE', `A bootstrap of ${resamples} resamples: expected a whole number of at least 1.`);
@@ -42,6 +44,7 @@ export function bootstrap<Name extends string>(
       if (value !== null) known.push(value);
       values.set(name, known);
     }
+    onResample?.(resample + 1);
   }
   const intervals = [...values].map(([name, known]) => [name, 2 * known.length < resamples ? null : interval(known, level)]);
   return Object.fromEntries(intervals);

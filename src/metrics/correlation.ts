@@ -3,20 +3,21 @@ import type { Ranks } from './levels.js';
 /**
  * Spearman's rank correlation, in [-1, 1]: Pearson's of the ranks, equal values sharing the mean of theirs (Spearman 1904). Null where one
  * of the two is the same for every picture.
- *
- * @param drawn positions of the pictures that count, each as often as it stands there; every picture once when left out
  */
-export function spearman(x: Ranks, y: Ranks, drawn?: Int32Array): number | null {
-  const chosen = drawn ?? Int32Array.from(x.level, (_, i) => i);
-  const a = midranks(x, chosen);
-  const b = midranks(y, chosen);
+export function spearman(x: Ranks, y: Ranks): number | null {
+  return rankCorrelation(midranks(x), midranks(y));
+}
+
+/** Pearson's correlation of the ranks of two scores; null where one is the same for every picture. */
+export function rankCorrelation(a: Float64Array, b: Float64Array): number | null {
   // The mean of all ranks.
-  const middle = (chosen.length + 1) / 2;
+  const middle = (a.length + 1) / 2;
   let product = 0;
   let squaresA = 0;
   let squaresB = 0;
-  for (let i = 0; i < chosen.length; i++) {
-    const [da, db] = [(a[i] as number) - middle, (b[i] as number) - middle];
+  for (let i = 0; i < a.length; i++) {
+    const da = (a[i] as number) - middle;
+    const db = (b[i] as number) - middle;
     product += da * db;
     squaresA += da * da;
     squaresB += db * db;
@@ -25,16 +26,22 @@ export function spearman(x: Ranks, y: Ranks, drawn?: Int32Array): number | null 
   return squaresA === 0 || squaresB === 0 ? null : clamp(product / Math.sqrt(squaresA * squaresB));
 }
 
-/** Rank of each chosen picture, from 1. */
-function midranks({ values, level }: Ranks, chosen: Int32Array): Float64Array {
-  const counts = new Float64Array(values.length);
-  for (const i of chosen) counts[level[i] as number] = (counts[level[i] as number] as number) + 1;
+/**
+ * Rank of each picture, from 1; equal values share the mean of theirs.
+ *
+ * @param drawn positions of the pictures that count, each as often as it stands there; every picture once when left out
+ */
+export function midranks({ values, level }: Ranks, drawn?: Int32Array): Float64Array {
+  const levels = drawn ? drawn.map((i) => level[i] as number) : level;
+  const ranks = new Float64Array(values.length);
+  for (const at of levels) ranks[at] = (ranks[at] as number) + 1;
   let below = 0;
-  const ranks = counts.map((count) => {
+  for (let i = 0; i < ranks.length; i++) {
+    const count = ranks[i] as number;
     below += count;
-    return below - (count - 1) / 2;
-  });
-  return Float64Array.from(chosen, (i) => ranks[level[i] as number] as number);
+    ranks[i] = below - (count - 1) / 2;
+  }
+  return Float64Array.from(levels, (at) => ranks[at] as number);
 }
 
 function clamp(correlation: number): number {

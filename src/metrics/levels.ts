@@ -65,10 +65,10 @@ export function forEachLevel(
   { values, positive, negative }: Levels,
   tell: (level: { value: number; positive: number; negative: number }) => void,
 ): void {
-  values.forEach((value, i) => {
-    const here = { value, positive: positive[i] as number, negative: negative[i] as number };
+  for (let i = 0; i < values.length; i++) {
+    const here = { value: values[i] as number, positive: positive[i] as number, negative: negative[i] as number };
     if (here.positive + here.negative > 0) tell(here);
-  });
+  }
 }
 
 /** The levels of the opposite score: the largest value first. */
@@ -93,5 +93,7 @@ function positionIn(ascending: Float64Array, value: number): number {
 }
 
 function sum(counts: Float64Array): number {
-  return counts.reduce((total, count) => total + count, 0);
+  let total = 0;
+  for (const count of counts) total += count;
+  return total;
 }

@@ -3,9 +3,9 @@
  * in `metrics.json` beside the metrics.
  */
 import { areaUnderAvu } from './avu.js';
-import { bootstrap, type Figures, type Interval } from './bootstrap.js';
+import { type BootstrapOptions, bootstrap, type Figures, type Interval } from './bootstrap.js';
 import { type BrierDecomposition, brierDecomposition } from './calibration.js';
-import { spearman } from './correlation.js';
+import { midranks, rankCorrelation } from './correlation.js';
 import { auroc, averagePrecision, falsePositiveRate } from './detection.js';
 import { countLevels, type Levels, type Ranks, ranksOf } from './levels.js';
 import { METRICS, type MetricName, metricFigures, type ScoredPrediction, scoredSets } from './metrics.js';
@@ -86,7 +86,7 @@ export interface TrustOptions {
   /** Raw votes for the classes when left out. */
   counting?: VoteCounting;
   /** No intervals when left out. */
-  bootstrap?: { resamples: number; seed: number };
+  bootstrap?: Pick<BootstrapOptions, 'resamples' | 'seed' | 'onResample'>;
 }
 
 const LEVEL = 0.95;
@@ -111,7 +111,8 @@ export function computeTrust(answers: readonly JudgedAnswer[], classes: number, 
   return {
     ...trust,
     intervals: {
-      ...options.bootstrap,
+      resamples: options.bootstrap.resamples,
+      seed: options.bootstrap.seed,
       level: LEVEL,
       metrics: named(METRICS, (name) => intervals[name] ?? null),
       scores: scoreTable(intervals),
@@ -136,11 +137,11 @@ export function trustFigures(
   return (drawn) => {
     const figures: Figures = { ...metricFigures(sets(drawn)) };
     const voted = drawn && votes ? drawn.filter((i) => votes.has[i]) : votes?.voted;
+    const disagreement = votes && voted && voted.length > 0 ? midranks(votes.entropy, voted) : null;
     for (const { name, ranks } of scores) {
       const levels = countLevels(ranks, wrong, drawn);
       for (const figure of SCORE_FIGURES) figures[scorePath(name, figure.name)] = figure.of(levels);
-      const related = votes && voted && voted.length > 0 ? spearman(ranks, votes.entropy, voted) : null;
-      figures[scorePath(name, VOTES.name)] = related;
+      figures[scorePath(name, VOTES.name)] = disagreement && rankCorrelation(midranks(ranks, voted), disagreement);
     }
     for (const { name, values } of votes?.figures ?? []) figures[votePath(name)] = meanOf(values, voted as Int32Array);
     return figures;

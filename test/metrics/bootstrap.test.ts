@@ -60,6 +60,12 @@ describe('an interval by bootstrap', () => {
     expect(bootstrap(figures, options)).toEqual(bootstrap(figures, options));
   });
 
+  it('tells how many resamples are done', () => {
+    const done: number[] = [];
+    bootstrap(mean([1, 2]), { samples: 2, resamples: 3, seed: 0, onResample: (count) => done.push(count) });
+    expect(done).toEqual([1, 2, 3]);
+  });
+
   it('leaves out resamples that define no figure, and says nothing where they are most', () => {
     let call = 0;
     const figures = () => {
