@@ -9,6 +9,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { calibratedAnswer } from '#uafer/calibration/calibration.js';
+import { fitCalibration } from '#uafer/calibration/fitCalibration.js';
 import { resolveConfig } from '#uafer/config/resolve.js';
 import { evaluateCheckpoint } from '#uafer/evaluate/evaluateCheckpoint.js';
 import { fitConformal, setFigures } from '#uafer/metrics/conformal.js';
@@ -17,17 +19,8 @@ import { auroc } from '#uafer/metrics/detection.js';
 import { levelsOf } from '#uafer/metrics/levels.js';
 import { fitLogisticRegression, predictLogistic } from '#uafer/metrics/logisticRegression.js';
 import { computeMetrics, METRICS } from '#uafer/metrics/metrics.js';
-import {
-  applyEvidenceScale,
-  applyTemperature,
-  applyVectorScaling,
-  fitEvidenceScale,
-  fitStrengthScale,
-  fitTemperature,
-  fitVectorScaling,
-  logProbabilities,
-} from '#uafer/metrics/scaling.js';
-import { SCORES, scoreColumns } from '#uafer/metrics/scores.js';
+import { applyVectorScaling, fitVectorScaling, logProbabilities } from '#uafer/metrics/scaling.js';
+import { entropy, SCORES, scoreColumns } from '#uafer/metrics/scores.js';
 import { computeTrust, SCORE_COLUMNS } from '#uafer/metrics/trust.js';
 import { VOTE_FIGURES } from '#uafer/metrics/votes.js';
 
@@ -84,40 +77,32 @@ async function measure({ title, recipe }) {
 }
 
 /**
- * Ways to scale the answers, fitted on the given ones.
+ * Ways to scale the answers, fitted on the given ones: temperature and evidence as `fitCalibration` does it, and vector scaling.
  *
  * @param {import('../dist/evaluate/evaluate.js').Prediction[]} fitted
  */
 function scalings(fitted) {
-  const alphaOf = ({ probabilities, strength }) => probabilities.map((p) => Math.max(1, p * strength));
+  const raw = ({ logits, alpha }) => ({ logits, evidence: alpha?.map((a) => a - 1) ?? null });
+  const classes = fitted[0].logits.length;
+  const calibration = fitCalibration(
+    fitted.map((answer) => ({ ...raw(answer), label: answer.label, votes: answer.votes.slice(0, classes) })),
+    { rates: null, fittedOn: 'FER+ validation, even places' },
+  );
+  const calibrated = (answer) => {
+    const { probabilities, alpha, uncertainty } = calibratedAnswer(raw(answer), calibration);
+    return { ...answer, probabilities, uncertainty, ...(alpha && { alpha }) };
+  };
   const logitsOf = ({ probabilities }) => logProbabilities(probabilities);
-  const rows = fitted.map((answer) => ({ label: answer.label, logits: logitsOf(answer) }));
-  const temperature = fitTemperature(rows);
-  const vector = fitVectorScaling(rows);
-  const as = (probabilities) => (answer) => withUncertainty({ ...answer, probabilities: probabilities(answer) });
-  const plain = {
-    'as it is': { parameters: {}, scaled: (answer) => answer },
-    temperature: { parameters: { temperature }, scaled: as((answer) => applyTemperature(logitsOf(answer), temperature)) },
-    vector: { parameters: vector, scaled: as((answer) => applyVectorScaling(logitsOf(answer), vector)) },
+  const vector = fitVectorScaling(fitted.map((answer) => ({ label: answer.label, logits: logitsOf(answer) })));
+  const scaled = ({ alpha: _, ...answer }) => {
+    const probabilities = applyVectorScaling(logitsOf(answer), vector);
+    return { ...answer, probabilities, uncertainty: entropy(probabilities) };
   };
-  if (fitted[0].strength === undefined) return plain;
-  const evidence = fitEvidenceScale(fitted.map((answer) => ({ label: answer.label, alpha: alphaOf(answer) })));
-  const scaledAlpha = (answer) => applyEvidenceScale(alphaOf(answer), evidence);
-  const votesOf = ({ votes }) => votes.slice(0, fitted[0].probabilities.length);
-  const strength = fitStrengthScale(fitted.map((answer) => ({ votes: votesOf(answer), alpha: scaledAlpha(answer) })));
-  const dirichlet = (answer) => {
-    const alpha = scaledAlpha(answer).map((a) => strength * a);
-    const total = alpha.reduce((sum, a) => sum + a, 0);
-    const probabilities = alpha.map((a) => a / total);
-    return { ...answer, probabilities, strength: total, uncertainty: alpha.length / total };
+  return {
+    'nothing: as it is': { parameters: {}, scaled: (answer) => answer },
+    'evidence and temperature': { parameters: calibration, scaled: calibrated },
+    'vector scaling': { parameters: vector, scaled },
   };
-  return { ...plain, 'evidence, then strength': { parameters: { evidence, strength }, scaled: dirichlet } };
-}
-
-/** Scaled probabilities are no Dirichlet's any more, and uncertain by their entropy. */
-function withUncertainty({ strength: _, ...answer }) {
-  const { probabilities } = answer;
-  return { ...answer, uncertainty: SCORES.find(({ name }) => name === 'entropy').of({ logits: [], probabilities }) };
 }
 
 function figuresOf(answers, classes) {
@@ -133,7 +118,7 @@ function fittedFigures(fitted, tried) {
     const columns = scoreColumns(answers);
     return answers.map(({ label, predicted }, i) => ({
       uncertainty: columns.get('topProbability')[i],
-      ignorance: columns.get('mutualInformation')?.[i],
+      ignorance: columns.get('vacuity')?.[i],
       correct: label === predicted,
     }));
   };
@@ -193,7 +178,7 @@ function table(title, { metrics, intervals, scores, brier, votes, halves }) {
       ...decided,
     );
   });
-  const heading = ['fitted on the other half', 'NLL', 'ECE', 'AUROC, top probability', 'AUROC, risk head'];
+  const heading = ['fitted on the other half of the pictures', 'NLL', 'ECE', 'AUROC, top probability', 'AUROC, risk head'];
   const headingSets = ['THR', 'APS', 'RAPS'].map((method) => `${method} at ${COVERAGE}: coverage, size`);
   const headingDecisions = AIMS.map((aim) => `aim ${percent(aim)} risk: reported, ambiguous, rejected`);
   const all = [...heading, ...headingSets, ...headingDecisions];
