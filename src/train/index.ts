@@ -26,8 +26,11 @@ export {
   type EvaluateCheckpointOptions,
   evaluateCheckpoint,
 } from '../evaluate/evaluateCheckpoint.js';
+export { bootstrap, differences, type Interval } from '../metrics/bootstrap.js';
 export type { ClassScores } from '../metrics/classification.js';
 export { computeMetrics, METRICS, type MetricName, type Metrics } from '../metrics/metrics.js';
+export { SCORES, type ScoreName } from '../metrics/scores.js';
+export { computeTrust, type JudgedAnswer, type Trust, trustFigures } from '../metrics/trust.js';
 export {
   type Checkpoint,
   type CheckpointState,
