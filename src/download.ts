@@ -1,11 +1,10 @@
 /** Fetching large files: resumed, checked, and in place only when whole. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
+import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UaferError } from './errors.js';
-import { uaferHome } from './paths.js';
 
 /** A file on the web, known by its checksum. */
 export interface RemoteFile {
@@ -30,20 +29,6 @@ export interface DownloadOptions {
   signal?: AbortSignal;
   /** A connection that brings nothing for so long counts as broken; 60 s when left out. */
   stallSeconds?: number;
-}
-
-/** OpenAI's CLIP ViT-B/16, from the address in OpenAI's CLIP repository or from `$UAFER_CLIP_URL` (a mirror of the same file). */
-export function clipFile(): RemoteFile {
-  const sha256 = '5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f';
-  const official = `https://openaipublic.azureedge.net/clip/models/${sha256}/ViT-B-16.pt`;
-  const path = join(uaferHome(), 'clip', 'ViT-B-16.pt');
-  return { url: process.env.UAFER_CLIP_URL || official, sha256, path, aboutBytes: 351e6 };
-}
-
-/** Where `uafer download clip` put the file, or null. */
-export function downloadedClip(): string | null {
-  const { path } = clipFile();
-  return existsSync(path) ? path : null;
 }
 
 /**
@@ -98,11 +83,24 @@ async function fetchRest(file: RemoteFile, partial: string, options: DownloadOpt
         yield chunk;
       }
     };
-    await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(partial, { flags: resumed ? 'a' : 'w' }));
+    await write(partial, resumed ? 'a' : 'w', counted(response.body));
   } catch (error) {
     throw stalled.signal.aborted && !signal?.aborted ? stalled.signal.reason : error;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * What has been written when this ends is what the file holds: a stream that is destroyed may still have a piece on its way to the disk, which
+ * would arrive behind what the next attempt appends.
+ */
+async function write(path: string, flags: 'a' | 'w', pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = await open(path, flags);
+  try {
+    for await (const piece of pieces) await file.writeFile(piece);
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { clipFile, downloadedClip } from '../download.js';
 import { diagnoseEngine, type EngineReport } from '../engine/diagnose.js';
 import { UaferError } from '../errors.js';
+import { clipFile, downloadedClip } from '../manifest.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 import { printJson, printText } from './output.js';
 

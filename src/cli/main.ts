@@ -46,7 +46,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./prepare.js')).addPrepare,
   },
   download: {
-    description: 'fetch CLIP ViT-B/16 (351 MB) from OpenAI, checked and resumable',
+    description: 'fetch weights and models by name, checked and resumable',
     load: async () => (await import('./download.js')).addDownload,
   },
   engine: {

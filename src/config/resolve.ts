@@ -2,8 +2,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { datasetRow } from '../data/datasets.js';
-import { downloadedClip } from '../download.js';
 import { UaferError } from '../errors.js';
+import { downloadedClip } from '../manifest.js';
 import { packagePath } from '../paths.js';
 import { didYouMean } from '../suggest.js';
 import { type ConfigFile, readConfigFile, type Setting, type Settings, unknownKey } from './configFile.js';

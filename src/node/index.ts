@@ -22,7 +22,7 @@ import type { Picture } from '../image/picture.js';
 import { loadNetwork } from '../onnx/network.js';
 import { createPredictorFrom, type Predictor as GenericPredictor } from '../predict/predictor.js';
 import { createPhotoDetector } from '../runtime/detectors.js';
-import { defaultModel, readModelFolder } from '../runtime/modelFolder.js';
+import { defaultModel, modelFolder, readModelFolder } from '../runtime/modelFolder.js';
 import { type Backend, loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 
 /** Pixels without a file: rows from the top, pixels from the left. */
@@ -40,7 +40,7 @@ export type PictureInput = string | URL | Uint8Array | RawPicture;
 export type Predictor = GenericPredictor<PictureInput>;
 
 export interface PredictorOptions {
-  /** A folder that `uafer export` wrote; the model of the package when left out. */
+  /** A folder that `uafer export` wrote, or the name of a model that `uafer download` fetched; the model of the package when left out. */
   model?: string;
   /** `blazeface` (the default) is many times faster, `mtcnn` finds smaller and more turned faces. */
   detector?: DetectorName;
@@ -59,7 +59,7 @@ export async function createPredictor(options: PredictorOptions = {}): Promise<P
     throw new UaferError('USAGE', `threads: expected a whole number from 1 to 256, got ${threads}.`);
   if (detector !== 'blazeface' && detector !== 'mtcnn')
     throw new UaferError('USAGE', `detector: expected blazeface or mtcnn, got ${JSON.stringify(detector)}.`);
-  const folder = options.model ?? defaultModel();
+  const folder = options.model === undefined ? defaultModel() : modelFolder(options.model);
   const { model, network } = await readModelFolder(folder);
   const { runtime, backend, name } = await loadOnnxRuntime(options.backend);
   return createPredictorFrom<PictureInput>({

@@ -5,12 +5,19 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UaferError } from '../errors.js';
 import { isFolder } from '../files.js';
+import { downloadedModel } from '../manifest.js';
 import { packagePath } from '../paths.js';
 import { type ModelFile, parseModelFile } from '../predict/modelFile.js';
 
 /** The model that comes with the package. */
 export function defaultModel(): string {
   return packagePath('models', 'default');
+}
+
+/** The folder of a model: a path, or the name of one that `uafer download` fetched. */
+export function modelFolder(model: string): string {
+  const downloaded = downloadedModel(model);
+  return !existsSync(model) && /^[\w.-]+$/.test(model) && existsSync(downloaded) ? downloaded : model;
 }
 
 /**
@@ -21,7 +28,10 @@ export function defaultModel(): string {
 export async function readModelFolder(folder: string): Promise<{ model: ModelFile; network: string }> {
   const path = join(folder, 'model.json');
   if (!isFolder(folder))
-    throw new UaferError('DATA', `${folder} is no folder: expected an exported model (see \`uafer export\`).`);
+    throw new UaferError(
+      'DATA',
+      `${folder} is no folder: expected an exported model (see \`uafer export\`), or the name of one that \`uafer download\` fetched.`,
+    );
   if (!existsSync(path))
     throw new UaferError('DATA', `${folder} has no model.json: expected an exported model (see \`uafer export\`).`);
   const model = parseModelFile(readFileSync(path, 'utf8'), path);
