@@ -5,6 +5,7 @@ import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evalu
 import { writePredictions } from '../evaluate/predictions.js';
 import { evaluateExported, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
+import type { VoteCounting } from '../metrics/votes.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
 import { isReleasedForm, RELEASED_FORM_NOTE } from '../report/releasedForm.js';
@@ -30,6 +31,8 @@ interface EvalOptions extends Verbosity, CalibrationOptions {
   subset?: string;
   bootstrap: number;
   scores?: boolean;
+  singleVotes: VoteCounting['singles'];
+  otherVotes: VoteCounting['others'];
 }
 
 export function addEval(command: Command): void {
@@ -46,6 +49,10 @@ export function addEval(command: Command): void {
         .default(0)
         .argParser(wholeNumber),
     )
+    .addOption(keepOrDrop('--single-votes <what>', 'FER+: whether an answer that one annotator alone gave counts', 'keep'))
+    .addOption(
+      keepOrDrop('--other-votes <what>', 'FER+: whether "unknown" and "no face" count in how much people disagree', 'drop'),
+    )
     .option('--config <path>', "settings in YAML; the run's own when --checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
@@ -57,7 +64,7 @@ export function addEval(command: Command): void {
       'after',
       `
 metrics.json and --json hold every figure: those of the whole set, every score as a detector of errors, Brier's score in parts, and, where the
-data set has votes (FER+), the figures against them. Votes count as they are, those for answers that are no class left out.
+data set has votes (FER+), the figures against them. --single-votes and --other-votes say which votes count.
 The test pictures of FER+ are its validation part; --ferplus-test test takes FER2013's private test set.
 
 A checkpoint of a run brings the run's settings. For another one they come from --recipe, then --config, then the options.
@@ -74,24 +81,30 @@ Examples:
 async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   const note = notes(options);
   const config = configuration(options, note);
-  const { onBatch, onResample, stop } = progressOf(options);
-  const { subset, scores = false } = options;
-  const bootstrap = options.bootstrap > 0 ? options.bootstrap : undefined;
-  const exported = isExported(options.checkpoint);
-  const calibration = exported ? undefined : calibrationOf(options.checkpoint, options, note);
-  const evaluation = exported ? evaluateExported : evaluateCheckpoint;
-  const told = { onBatch, onResample, onNote: note };
-  const asked = { subset, bootstrap, calibration, ...told };
-  const result = await evaluation(options.checkpoint, config, asked).finally(stop);
+  const result = await evaluation(options, config, note);
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { checkpoint, loss, metrics, trust } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
   if (options.json) printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
-  else
-    printText(
-      texts({ metrics, trust }, { detail: scores, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined }).join('\n\n'),
-    );
+  else {
+    const shown = { detail: options.scores ?? false, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined };
+    printText(texts({ metrics, trust }, shown).join('\n\n'));
+  }
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
+}
+
+function evaluation(options: EvalOptions, config: TrainConfig, note: (line: string) => void): Promise<CheckpointEvaluation> {
+  const { checkpoint, subset } = options;
+  const { onBatch, onResample, stop } = progressOf(options);
+  const asked = {
+    subset,
+    bootstrap: options.bootstrap > 0 ? options.bootstrap : undefined,
+    counting: { singles: options.singleVotes, others: options.otherVotes },
+    ...{ onBatch, onResample, onNote: note },
+  };
+  if (isExported(checkpoint)) return evaluateExported(checkpoint, config, asked).finally(stop);
+  const calibration = calibrationOf(checkpoint, options, note);
+  return evaluateCheckpoint(checkpoint, config, { ...asked, calibration }).finally(stop);
 }
 
 function texts(
@@ -121,6 +134,10 @@ function progressOf({ quiet = false }: EvalOptions) {
     onResample: show('resampling', 'resamples'),
     stop: () => shown?.stop(),
   };
+}
+
+function keepOrDrop(flags: string, description: string, byDefault: 'keep' | 'drop'): Option {
+  return new Option(flags, description).choices(['keep', 'drop']).default(byDefault);
 }
 
 function wholeNumber(text: string): number {

@@ -7,6 +7,7 @@ import { subset } from '../data/subset.js';
 import type { Dataset } from '../data/types.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
+import { RAW_VOTES, type VoteCounting } from '../metrics/votes.js';
 import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
@@ -31,6 +32,8 @@ export interface EvaluateCheckpointOptions {
   calibration?: Calibration | undefined;
   /** Told, in a sentence, what was chosen because nothing was said, and what is slow here. */
   onNote?(note: string): void;
+  /** Which of people's votes count; the raw ones for the classes when left out. */
+  counting?: VoteCounting | undefined;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
   /** Told after each resample how many are done, and how many there are. */
@@ -104,7 +107,7 @@ export async function checkTestPictures(
 export function judge(
   evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable'>,
   { unreadable }: BatchSource,
-  { bootstrap: resamples, onResample }: EvaluateCheckpointOptions,
+  { bootstrap: resamples, counting = RAW_VOTES, onResample }: EvaluateCheckpointOptions,
 ): CheckpointEvaluation {
   const bootstrap = resamples && {
     resamples,
@@ -112,6 +115,6 @@ export function judge(
     onResample: (done: number) => onResample?.(done, resamples),
   };
   const { predictions, dataset } = evaluation;
-  const trust = computeTrust(predictions, dataset.classes.length, bootstrap ? { bootstrap } : {});
+  const trust = computeTrust(predictions, dataset.classes.length, { counting, ...(bootstrap ? { bootstrap } : {}) });
   return { ...evaluation, trust, unreadable: [...unreadable.values()] };
 }

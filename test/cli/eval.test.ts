@@ -226,6 +226,10 @@ test('FER+ is compared with its votes, and either of its test parts can be chose
     divergence: expect.any(Number),
     dirichletLogLikelihood: expect.any(Number),
   });
+  const otherwise = ['--single-votes', 'drop', '--other-votes', 'keep'];
+  const counted = await evaluate(...model, ...data, ...otherwise, '--scores', '--predictions', 'fer/otherwise.json', '--quiet');
+  expect(counted.stdout).toContain('3 pictures with votes (single votes dropped, answers that are no class kept)');
+  expect(json('fer/metrics.json').votes.counting).toEqual({ singles: 'drop', others: 'keep' });
   const privately = await evaluate(...model, ...data, '--ferplus-test', 'test', '--predictions', 'fer/private.json', '--quiet');
   expect(privately.code).toBe(0);
   expect(json('fer/private.json').rows.map(({ file }: { file: string }) => file)).toEqual(['d.png']);
