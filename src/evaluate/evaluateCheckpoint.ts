@@ -60,7 +60,7 @@ export async function evaluateCheckpoint(
   if (precision) options.onNote?.(precision);
   const dataset = loadTestPart(config, options);
   const taken = takenCheckpoint(checkpoint, options.onNote);
-  const { model, epoch } = readModel(taken, config, dataset.classes);
+  const { model, epoch } = readModel(taken, config, dataset.classes, checkpoint);
   await checkTestPictures(dataset, config, model.preprocessing);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {

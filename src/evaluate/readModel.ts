@@ -25,9 +25,10 @@ export interface ReadModel {
  * fine-tuned model (the text tower comes from `config.clipPath`), or plain CLIP weights. Throws `CHECKPOINT` when the file is none of these
  * or doesn't fit.
  */
-export function readModel(checkpoint: string, config: TrainConfig, classes: readonly string[]): ReadModel {
+export function readModel(checkpoint: string, config: TrainConfig, classes: readonly string[], name = checkpoint): ReadModel {
   const folder = checkpointFolder(checkpoint);
-  return { model: modelIn(checkpoint, folder, config, classes), epoch: epochOf(folder, config) };
+  const model = folder ? modelOf(folder, config, classes, name) : modelIn(checkpoint, config, classes);
+  return { model, epoch: epochOf(folder, config) };
 }
 
 /** What to read: of a run its best checkpoint, or the last one where there is no best one yet; any other path as it is. */
@@ -55,11 +56,12 @@ export function readClasses(checkpoint: string): readonly string[] | null {
   return (folder ? readCheckpointDescription(folder) : readDescription(taken))?.classes ?? null;
 }
 
-function modelIn(checkpoint: string, folder: string | null, config: TrainConfig, classes: readonly string[]): ClassifierModel {
-  if (folder) {
-    const [weights, description] = [readCheckpointWeights(folder), readCheckpointDescription(folder)];
-    return withWeights(createModel(config, classes), weights, checkpoint, description);
-  }
+function modelOf(folder: string, config: TrainConfig, classes: readonly string[], name: string): ClassifierModel {
+  const [weights, description] = [readCheckpointWeights(folder), readCheckpointDescription(folder)];
+  return withWeights(createModel(config, classes), weights, name, description);
+}
+
+function modelIn(checkpoint: string, config: TrainConfig, classes: readonly string[]): ClassifierModel {
   if (config.task === 'pretrain')
     return withWeights(createModel(config, classes), readWeights(checkpoint), checkpoint, readDescription(checkpoint));
   const { clip, vision }: ModelFile = readModelFile(checkpoint);

@@ -48,7 +48,7 @@ test('predictions and metrics are written, a row for each test picture', async (
 test('of a run the best checkpoint is taken, and it is said which', async () => {
   const { code, stdout, stderr } = await evaluate('--checkpoint', 'run', '--json');
   expect(code).toBe(0);
-  expect(stderr).toContain("Evaluating the run's best checkpoint, run/checkpoints/best.");
+  expect(stderr).toContain("Taking the run's best checkpoint, run/checkpoints/best.");
   expect(JSON.parse(stdout).checkpoint).toBe('run/checkpoints/best');
 });
 
@@ -57,7 +57,7 @@ test('a run that was ended before its first evaluation is evaluated with its las
   rmSync(join(folder, 'young/checkpoints/best'), { recursive: true });
   const { code, stdout, stderr } = await evaluate('--checkpoint', 'young', '--json');
   expect(code).toBe(0);
-  expect(stderr).toContain('no best checkpoint yet: evaluating its last one, young/checkpoints/last');
+  expect(stderr).toContain('no best checkpoint yet: taking its last one, young/checkpoints/last');
   expect(JSON.parse(stdout)).toMatchObject({ checkpoint: 'young/checkpoints/last', samples: 4 });
   rmSync(join(folder, 'young/checkpoints'), { recursive: true });
   const without = await evaluate('--checkpoint', 'young');
@@ -164,7 +164,9 @@ test('--subset evaluates the pictures that it names', async () => {
   const absent = await evaluate('--checkpoint', 'run', '--subset', 'absent.txt');
   expect(absent).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('absent.txt cannot be read: --subset takes a file with the names of test pictures'),
+    stderr: expect.stringContaining(
+      'absent.txt cannot be read: it does not exist (ENOENT): --subset takes a file with the names of test pictures',
+    ),
   });
 });
 

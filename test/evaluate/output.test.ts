@@ -63,7 +63,9 @@ it('the table says where figures are worse than chance, whichever way is better'
     ...prediction('x', label, predicted),
     uncertainty,
   });
-  const text = formatMetrics(computeMetrics([sure(0, 0, 0.9), sure(1, 1, 0.8), sure(0, 1, 0.1)], classes), 'Mind this.');
+  const text = formatMetrics(computeMetrics([sure(0, 0, 0.9), sure(1, 1, 0.8), sure(0, 1, 0.1)], classes), {
+    note: 'Mind this.',
+  });
   expect(text).toContain('AUROC of uncertainty for errors  0.0000 (0.5 is chance: this is worse)');
   expect(text).toContain('area under risk-coverage curve   0.6111 (0.3333 is chance: this is worse)');
   expect(text).toMatch(/this is worse\)\n\nMind this\.\n\nclass/);

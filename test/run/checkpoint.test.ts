@@ -154,6 +154,7 @@ describe('what belongs to the model', () => {
     preprocessing: {
       imageSize: 48,
       resize: 'square-bilinear',
+      colour: 'rgb',
       mean: [0.5, 0.4, 0.3],
       deviation: [0.2, 0.25, 0.3],
     },

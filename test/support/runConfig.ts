@@ -57,6 +57,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       sampler: 'default',
       votes: 'majority',
       ferplusTest: 'valid',
+      validShare: 0,
       colour: 'auto',
       centerCrop: false,
       allowUnreadable: false,
