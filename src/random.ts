@@ -12,7 +12,7 @@ const WEYL_1 = 0xbb67ae85;
 const TO_UNIT = 2 ** -32;
 
 /** What the numbers are for; streams of the same key and position are independent. */
-export const STREAMS = { transform: 0, order: 1, bootstrap: 2, conformal: 3 } as const;
+export const STREAMS = { transform: 0, order: 1, bootstrap: 2, conformal: 3, mixup: 4 } as const;
 
 export interface RandomKey {
   /** 32 bits are used. */
@@ -52,6 +52,15 @@ export function createRandom({ seed, epoch, stream, position }: RandomKey): Rand
     uniform: (low, high) => low + (high - low) * next(),
     integer: (count) => Math.floor(next() * count),
   };
+}
+
+/** A number of Beta(a, a) with 0 < a <= 1 (Johnk 1964): u^(1/a) over u^(1/a) + v^(1/a), where that sum is at most 1. */
+export function symmetricBeta(a: number, random: Random): number {
+  for (;;) {
+    const [u, v] = [random.next() ** (1 / a), random.next() ** (1 / a)];
+    const sum = u + v;
+    if (sum > 0 && sum <= 1) return u / sum;
+  }
 }
 
 /** Replaces the counter `block` (4 words of 32 bits) by its random words for the key (`key0`, `key1`). */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRandom, philox } from '#uafer/random.js';
+import { createRandom, philox, symmetricBeta } from '#uafer/random.js';
 
 describe('philox', () => {
   // Known answers of the authors' own library (Random123, kat_vectors, philox4x32 10).
@@ -45,5 +45,19 @@ describe('createRandom', () => {
     expect(Math.abs(mean - 0.5)).toBeLessThan(0.01);
     expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...values)).toBeLessThan(1);
+  });
+});
+
+describe('symmetricBeta', () => {
+  // Beta(a, a) has the mean 1/2 and the variance 1 / (4 (2a + 1)); five standard errors of the mean, and a tenth of the variance.
+  it.each([0.1, 0.4, 1])('draws from Beta(%f, %f)', (a) => {
+    const random = createRandom({ seed: 1, epoch: 2, stream: 4, position: 3 });
+    const values = Array.from({ length: 20_000 }, () => symmetricBeta(a, random));
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const variance = values.reduce((sum, value) => sum + (value - 0.5) ** 2, 0) / values.length;
+    const expected = 1 / (4 * (2 * a + 1));
+    expect(Math.abs(mean - 0.5)).toBeLessThan(5 * Math.sqrt(expected / values.length));
+    expect(Math.abs(variance / expected - 1)).toBeLessThan(0.1);
+    expect(values.every((value) => value >= 0 && value <= 1)).toBe(true);
   });
 });

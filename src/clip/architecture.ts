@@ -15,8 +15,15 @@ export interface VisionArchitecture {
   patchSize: number;
   /** Side of the square input, in pixels. */
   imageSize: number;
-  /** Output channels of each 3 x 3 convolution of the stem that stands in place of `conv1`; all but the first have stride 2. */
-  stem?: readonly number[];
+  /** What stands in place of `conv1`. */
+  stem?: Stem;
+}
+
+/** A stem of convolutions; `stem.ts` says what they are. */
+export interface Stem {
+  kind: 'plain' | 'separable';
+  /** Output channels of each layer. */
+  channels: readonly number[];
 }
 
 export interface TextArchitecture {

@@ -1,5 +1,6 @@
-import { type ClipArchitecture, headsOf, type TextArchitecture, type VisionArchitecture } from './architecture.js';
+import { type ClipArchitecture, headsOf, type Stem, type TextArchitecture, type VisionArchitecture } from './architecture.js';
 import { clipShapes, type Shapes } from './shapes.js';
+import { stemStride } from './stem.js';
 
 /** A tensor that is missing, unknown or of the wrong shape; the message names it, what was found and what was expected. */
 export class ShapeError extends Error {}
@@ -28,15 +29,31 @@ function visionOf(shapes: Shapes): VisionArchitecture {
   return { width, layers, heads: headsIn('visual.positional_embedding', width), imageSize: grid * input.patchSize, ...input };
 }
 
-/** Patch size, and the channels of the stem where there is one: its first convolution has stride 1, every other halves. */
+/** Patch size, and the stem where there is one. */
 function inputOf(shapes: Shapes): Pick<VisionArchitecture, 'patchSize' | 'stem'> {
-  const stem: number[] = [];
-  for (let i = 1; `visual.stem.conv${i}.weight` in shapes; i++) {
-    stem.push(sized(shapes, `visual.stem.conv${i}.weight`, ['channels', 'inputs', '3', '3'])[0] as number);
+  if ('visual.stem.conv1.weight' in shapes) {
+    const stem = stemOf(shapes);
+    return { patchSize: stemStride(stem), stem };
   }
-  if (stem.length > 0) return { patchSize: 2 ** (stem.length - 1), stem };
   const [, , patchSize] = sized(shapes, 'visual.conv1.weight', ['width', '3', 'patch', 'patch']) as number[];
   return { patchSize: patchSize as number };
+}
+
+/** Convolutions by their numbers. Where the second has a kernel for each channel of the first, they are MobileNet's. */
+function stemOf(shapes: Shapes): Stem {
+  const kernels: number[][] = [];
+  for (let i = 1; `visual.stem.conv${i}.weight` in shapes; i++) {
+    kernels.push([...sized(shapes, `visual.stem.conv${i}.weight`, ['channels', 'inputs', 'side', 'side'])]);
+  }
+  const outputs = kernels.map(([channels]) => channels as number);
+  const [first, second] = kernels;
+  const separable = first?.[0] !== 1 && second?.[0] === first?.[0] && second?.[1] === 1;
+  if (!separable) return { kind: 'plain', channels: outputs };
+  // After the first convolution every layer is two, of which the second widens.
+  if (kernels.length % 2 === 0) {
+    throw misfit(`visual.stem.conv${kernels.length + 1}.weight`, undefined, ['channels', outputs.at(-1) as number, 1, 1]);
+  }
+  return { kind: 'separable', channels: outputs.filter((_, i) => i % 2 === 0) };
 }
 
 function textOf(shapes: Shapes): TextArchitecture {

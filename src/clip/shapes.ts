@@ -1,4 +1,5 @@
-import type { ClipArchitecture, TextArchitecture, VisionArchitecture } from './architecture.js';
+import type { ClipArchitecture, Stem, TextArchitecture, VisionArchitecture } from './architecture.js';
+import { stemConvolutions } from './stem.js';
 
 /** Shapes of tensors by their names, in the order in which a model is initialised. */
 export type Shapes = Record<string, readonly number[]>;
@@ -34,14 +35,14 @@ function textShapes({ width, layers, contextLength, vocabularySize }: TextArchit
   };
 }
 
-function stemShapes(channels: readonly number[], width: number): Shapes {
-  const convolutions = channels.map((output, i) => ({
-    [`stem.conv${i + 1}.weight`]: [output, channels[i - 1] ?? 3, 3, 3],
-    ...normShapes(`stem.bn${i + 1}`, output),
-    [`stem.bn${i + 1}.running_mean`]: [output],
-    [`stem.bn${i + 1}.running_var`]: [output],
+function stemShapes(stem: Stem, width: number): Shapes {
+  const convolutions = stemConvolutions(stem).map(({ inputs, outputs, side, depthwise }, i) => ({
+    [`stem.conv${i + 1}.weight`]: [outputs, depthwise ? 1 : inputs, side, side],
+    ...normShapes(`stem.bn${i + 1}`, outputs),
+    [`stem.bn${i + 1}.running_mean`]: [outputs],
+    [`stem.bn${i + 1}.running_var`]: [outputs],
   }));
-  return Object.assign({}, ...convolutions, { 'stem.proj.weight': [width, channels.at(-1) as number, 1, 1] });
+  return Object.assign({}, ...convolutions, { 'stem.proj.weight': [width, stem.channels.at(-1) as number, 1, 1] });
 }
 
 function blockShapes(width: number, layers: number): Shapes {

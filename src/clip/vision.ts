@@ -1,6 +1,7 @@
 import { ops, scope, type Tensor } from '../engine/index.js';
 import type { VisionArchitecture } from './architecture.js';
 import { norm, runBlocks, type Weights, weight } from './block.js';
+import { runStem, type StemOptions } from './stem.js';
 
 export interface VisionTower {
   architecture: VisionArchitecture;
@@ -16,8 +17,8 @@ export interface ImageFeatures {
 }
 
 export interface EncodeOptions {
-  /** Batch normalisation of the stem uses the batch's statistics and updates the running ones. */
-  trainStem?: boolean;
+  /** How batch normalisation of a convolutional stem behaves. */
+  stem?: StemOptions;
 }
 
 /** Images (B, 3, S, S), normalised, to features. As in UA-FER, `ln_post` and the projection apply to every token, not to CLS alone. */
@@ -26,14 +27,10 @@ export function encodeImage(tower: VisionTower, images: Tensor, options: EncodeO
 }
 
 /** The tokens that enter the first block: patches (a convolution, or the stem), class token, positions, `ln_pre`. */
-export function embed(
-  { architecture, weights }: VisionTower,
-  images: Tensor,
-  { trainStem = false }: EncodeOptions = {},
-): Tensor {
+export function embed({ architecture, weights }: VisionTower, images: Tensor, { stem = {} }: EncodeOptions = {}): Tensor {
   return scope(() => {
     const grid = architecture.stem
-      ? stem(weights, architecture.stem.length, images, trainStem)
+      ? runStem(weights, architecture.stem, images, stem)
       : ops.conv2d(images, weight(weights, 'conv1.weight'), null, architecture.patchSize); // (B, W, G, G)
     const [batch, width, rows, columns] = grid.shape as [number, number, number, number];
     const patches = ops.transpose(ops.reshape(grid, [batch, width, rows * columns]), 1, 2); // (B, N, W)
@@ -64,24 +61,4 @@ export function projectTokens({ weights }: VisionTower, normed: Tensor): ImageFe
     const projected = ops.matmul(normed, weight(weights, 'proj')); // (B, N + 1, D)
     return { cls: ops.select(projected, 1, 0), patches: ops.slice(projected, 1, 1, null) };
   });
-}
-
-/**
- * Convolutions in place of `conv1` (Xiao et al. 2021, Early convolutions help transformers see better): 3 x 3 with batch
- * normalisation and ReLU, then 1 x 1 to the tower's width. (B, 3, S, S) to (B, W, S / 2^(n-1), S / 2^(n-1)).
- */
-function stem(weights: Weights, layers: number, images: Tensor, training: boolean): Tensor {
-  let x = ops.contiguous(images, 'channels_last'); // convolutions on the processor are fastest in this layout
-  for (let i = 1; i <= layers; i++) {
-    x = scope(() => {
-      const convolved = ops.conv2d(x, weight(weights, `stem.conv${i}.weight`), null, i === 1 ? 1 : 2, 1);
-      return ops.relu(stemNorm(weights, `stem.bn${i}`, convolved, training));
-    });
-  }
-  return ops.conv2d(x, weight(weights, 'stem.proj.weight'), null, 1);
-}
-
-function stemNorm(weights: Weights, name: string, x: Tensor, training: boolean): Tensor {
-  const part = (leaf: string) => weight(weights, `${name}.${leaf}`);
-  return ops.batchNorm(x, part('weight'), part('bias'), part('running_mean'), part('running_var'), { training });
 }

@@ -70,13 +70,21 @@ const optimizerSchema = z.strictObject({
   testBatchSize: whole(1).describe('pictures a batch in evaluation'),
   accumulate: whole(1).describe('batches whose gradients are added up to one step'),
   ema: number(0, 1).describe('decay of the moving average of the weights; 0 turns it off'),
+  stemRate: number(0).default(1).describe("factor of the learning rate of a convolutional stem's last layer"),
+  stemDecay: number(0, 1)
+    .default(1)
+    .describe('factor of the learning rate from a layer of a convolutional stem to the one below'),
+  fixStem: whole(0).default(0).describe('layers of a convolutional stem that are frozen, counted from the picture'),
+  beta2: number(0, 1).default(0.999).describe("AdamW's decay of the squared gradients"),
   clipGrad: number(0).default(0).describe('largest norm that all gradients together may have; 0 leaves them as they are'),
 });
 
 const PATTERN = "a regular expression with a group for the person, such as '^(.+)_[0-9]+'";
 
 const dataSchema = z.strictObject({
-  augment: oneOf('default', 'none', 'strong').describe("default is the data set's own (the original's); none only resizes"),
+  augment: oneOf('default', 'none', 'strong', 'soft').describe(
+    "default is the data set's own (the original's); none only resizes; strong and soft are for small backbones",
+  ),
   shuffle: flag().describe('false keeps the order of class, then list'),
   sampler: oneOf('default', 'uniform', 'imbalanced').describe('imbalanced draws with replacement by inverse class frequency'),
   samplerPower: number(0, 1)
@@ -92,6 +100,9 @@ const dataSchema = z.strictObject({
     .string('a folder')
     .optional()
     .describe('a folder data set whose training pictures are added; its classes are matched by name'),
+  extraSmoothing: number(0, 1)
+    .default(0)
+    .describe('share of a label of those pictures that is spread over all classes, beside votes'),
   colour: oneOf('auto', 'rgb', 'grey')
     .default('auto')
     .describe('grey repeats the luma; auto is what the CLIP weights learned from, where they say it'),
@@ -130,9 +141,10 @@ const channels = z.array(whole(1), 'a list of whole numbers').min(2, 'at least t
 
 /** The small CLIP that pre-training makes, and the sentences that it learns. A recipe gives it; it has no options. */
 const pretrainSchema = z.strictObject({
-  stem: channels.describe(
-    'channels of the 3 x 3 convolutions in front of the vision tower; all but the first halve the picture',
-  ),
+  stem: channels.describe('channels of the layers of convolutions in front of the vision tower'),
+  stemKind: oneOf('plain', 'separable')
+    .optional()
+    .describe("3 x 3 convolutions, of which all but the first halve the picture (plain), or MobileNet's (separable)"),
   imageSize: whole(8),
   visionWidth: whole(64),
   visionLayers: whole(1),
@@ -143,6 +155,12 @@ const pretrainSchema = z.strictObject({
   embedDim: whole(8),
   templates: z.array(z.string().includes('{class}', 'a text with {class} in it')).min(1, 'at least one sentence'),
   localWeight: number(0).describe('weight of the loss on the local (patch) affinities beside the global one'),
+  mixup: number(0, 1)
+    .optional()
+    .describe('pictures and votes are mixed in pairs, by shares from Beta(a, a) with this a (Zhang et al. 2018)'),
+  logitAdjustment: number(0)
+    .optional()
+    .describe('this power of the class frequencies is taken out of the answers that training asks for (Menon et al. 2021)'),
 });
 
 export const trainConfigSchema = z.strictObject({

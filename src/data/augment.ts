@@ -1,6 +1,7 @@
 /** What training does to a picture beyond its preprocessing, anew in every epoch. */
 import { affineBilinear, affineNearest, inverseAffine } from '../image/affine.js';
 import { normalize, type Preprocessing, roundHalfEven } from '../image/preprocess.js';
+import { resizePicture } from '../image/resize.js';
 import type { Random } from '../random.js';
 
 const CHANNELS = 3;
@@ -8,9 +9,10 @@ const CHANNELS = 3;
 /**
  * `none`: nothing. `flip`: mirror with probability 0.5. `affectnet`: mirror; with probability 0.7 a random affine (20 degrees, shift 0.2,
  * scale 0.8 to 1, nearest neighbour, black outside); random erasing. `strong`, for training a small backbone on small faces: mirror, a small
- * smooth affine, brightness and contrast, small random erasing.
+ * smooth affine, brightness and contrast, small random erasing. `soft`, for training on small faces that are enlarged beside sharp ones:
+ * with probability 0.5 as soft as a face of 40 to 80 pixels, then as `strong`, with more erasing.
  */
-export type Augmentation = 'none' | 'flip' | 'affectnet' | 'strong';
+export type Augmentation = 'none' | 'flip' | 'affectnet' | 'strong' | 'soft';
 
 /** Everything that decides a batch's values beside the pictures and the random numbers. */
 export interface TransformOptions extends Preprocessing {
@@ -40,6 +42,10 @@ export function writeTensor(pixels: Uint8Array, options: TransformOptions, rando
       smoothJitter(maybeMirror(pixels, imageSize, random), options, random, out);
       maybeErase(out, imageSize, random, { probability: 0.25, area: [0.02, 0.2], ratio: [0.3, 3.3] });
       return;
+    case 'soft':
+      smoothJitter(maybeSoften(maybeMirror(pixels, imageSize, random), imageSize, random), options, random, out);
+      maybeErase(out, imageSize, random, { probability: 0.35, area: [0.02, 0.2], ratio: [0.3, 3.3] });
+      return;
   }
 }
 
@@ -55,6 +61,18 @@ function maybeMirror(pixels: Uint8Array, size: number, random: Random): Uint8Arr
     }
   }
   return out;
+}
+
+/** Faces of so many pixels are enlarged to the model's size. */
+const SMALL_FACES = { from: 40, to: 80 };
+
+/** Resizes to a random smaller side and back. */
+function maybeSoften(pixels: Uint8Array, size: number, random: Random): Uint8Array {
+  if (random.next() >= 0.5) return pixels;
+  const side = SMALL_FACES.from + random.integer(SMALL_FACES.to - SMALL_FACES.from + 1);
+  if (side >= size) return pixels;
+  const small = resizePicture({ data: pixels, width: size, height: size }, side, side, 'bicubic');
+  return resizePicture(small, size, size, 'bicubic').data;
 }
 
 function maybeAffine(pixels: Uint8Array, size: number, random: Random): Uint8Array {

@@ -137,12 +137,14 @@ export function preprocessingFor(dataset: string, imageSize: number, colour: Col
   return { imageSize, resize: datasetRow(dataset).resize, colour, ...IMAGENET };
 }
 
+/** `default` is the data set's own. */
+export type AugmentChoice = 'default' | 'none' | 'strong' | 'soft';
+
 export interface TransformChoice {
   dataset: string;
   preprocessing: Preprocessing;
   train: boolean;
-  /** `default` is the data set's own augmentation, as in the original. */
-  augment: 'default' | 'none' | 'strong';
+  augment: AugmentChoice;
   /** The data set's own way, when left out. */
   centerCrop?: boolean | undefined;
 }

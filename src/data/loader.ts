@@ -2,7 +2,7 @@ import { UaferError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import type { TransformOptions } from './augment.js';
 import { type BatchPool, createBatchPool } from './batchPool.js';
-import { datasetRow, transformFor } from './datasets.js';
+import { type AugmentChoice, datasetRow, transformFor } from './datasets.js';
 import type { BatchJob, PixelBatch } from './pipeline.js';
 import { createPixelCache } from './pixelCache.js';
 import { type Draw, drawOrder } from './sampler.js';
@@ -17,7 +17,7 @@ export interface LoaderConfig {
   workers: number;
   optimizer: { batchSize: number; testBatchSize: number };
   data: {
-    augment: 'default' | 'none' | 'strong';
+    augment: AugmentChoice;
     shuffle: boolean;
     sampler: 'default' | 'uniform' | 'imbalanced';
     /** Draws with replacement by class frequency to the power of minus this, whatever `sampler` says. */

@@ -4,11 +4,12 @@ import type { Dataset, Sample } from './types.js';
 
 /**
  * `dataset` with the training pictures of `extra` added; its test pictures are as they were. Classes are matched by name. Where
- * `dataset` has votes, a picture without them counts as unanimous.
+ * `dataset` has votes, a picture without them counts as unanimous, but for a share `smoothing` of its vote that all classes have
+ * alike (label smoothing, Szegedy et al. 2016).
  *
  * @throws UaferError `DATA` when `extra` has a class that `dataset` lacks.
  */
-export function addTraining(dataset: Dataset, extra: Dataset): Dataset {
+export function addTraining(dataset: Dataset, extra: Dataset, smoothing = 0): Dataset {
   const labels = extra.classes.map((name) => {
     const label = dataset.classes.indexOf(name);
     if (label >= 0) return label;
@@ -20,13 +21,13 @@ export function addTraining(dataset: Dataset, extra: Dataset): Dataset {
   const withVotes = dataset.train.some(({ votes }) => votes !== undefined);
   const added = extra.train.map((sample): Sample => {
     const label = labels[sample.label] as number;
-    return withVotes ? { ...sample, label, votes: unanimous(label, dataset.classes.length) } : { ...sample, label };
+    return withVotes ? { ...sample, label, votes: unanimous(label, dataset.classes.length, smoothing) } : { ...sample, label };
   });
   const taken = `${counted(added.length, 'training picture')} of ${extra.root} added.`;
   const notes = [...(dataset.notes ?? []), taken, ...(extra.notes ?? []).map((note) => `${extra.root}: ${note}`)];
   return { ...dataset, train: [...dataset.train, ...added], notes };
 }
 
-function unanimous(label: number, classes: number): number[] {
-  return Array.from({ length: classes }, (_, i) => (i === label ? 1 : 0));
+function unanimous(label: number, classes: number, smoothing: number): number[] {
+  return Array.from({ length: classes }, (_, i) => (i === label ? 1 - smoothing : 0) + smoothing / classes);
 }

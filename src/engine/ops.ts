@@ -26,6 +26,8 @@ export const neg = unary('aten::neg');
 export const tanh = unary('aten::tanh');
 export const sigmoid = unary('aten::sigmoid');
 export const relu = unary('aten::relu');
+/** min(max(x, 0), 6). */
+export const relu6 = unary('aten::relu6');
 export const gelu = unary('aten::gelu');
 export const digamma = unary('aten::digamma');
 export const lgamma = unary('aten::lgamma');
@@ -145,8 +147,12 @@ const layerNormOp = operator<Tensor>('aten::layer_norm');
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5): Tensor =>
   layerNormOp(x, [weight.shape[0] as number], weight, bias, eps);
 const conv2dOp = operator<Tensor>('aten::conv2d');
-export const conv2d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride: number, padding = 0): Tensor =>
-  conv2dOp(x, weight, bias, [stride, stride], [padding, padding]);
+/** With as many `groups` as channels, each has a kernel of its own. */
+export const conv2d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride: number, padding = 0, groups = 1): Tensor =>
+  conv2dOp(x, weight, bias, [stride, stride], [padding, padding], [1, 1], groups);
+const padOp = operator<Tensor>('aten::constant_pad_nd');
+/** Zeros before and after the last dimension, then the last but one, and so on: [left, right, top, bottom] of pictures. */
+export const zeroPad = (x: Tensor, sides: Shape): Tensor => padOp(x, sides, 0);
 const batchNormOp = operator<Tensor>('aten::batch_norm');
 /** In training the running statistics are updated in place and the batch's own are used. */
 export const batchNorm = (

@@ -2,7 +2,9 @@
  * The network as an ONNX graph, built from architecture and weights: pixels to logits, evidence and probabilities, the affinities of patches
  * and texts, and the CLS feature. It computes what `src/clip/vision.ts`, `src/uafer/mfd.ts` and `src/uafer/evidence.ts` do.
  */
+import type { Stem } from '../clip/architecture.js';
 import type { Classifier } from '../clip/classifier.js';
+import { stemConvolutions, stemPadding } from '../clip/stem.js';
 import { LUMA, LUMA_BITS, type Preprocessing } from '../image/preprocess.js';
 import { createLayers, type LayerPrecision, type Layers, type Weight } from './layers.js';
 import { createGraph, type GraphBuilder, type Value } from './onnxGraph.js';
@@ -76,11 +78,9 @@ function embed(context: Context, pixels: Value, preprocessing: Preprocessing): V
   const mean = Float32Array.from(preprocessing.mean, (value) => 255 * value);
   const centred = graph.node('Sub', [planes, layers.float('mean', mean, [1, 3, 1, 1])]);
   const grid = classifier.architecture.stem
-    ? stem(context, centred, classifier.architecture.stem.length, preprocessing)
+    ? stem(context, centred, classifier.architecture.stem, preprocessing)
     : layers.conv('conv1', centred, normalizing(weightOf(context, 'conv1.weight'), preprocessing), null, {
         stride: patchSize,
-        padding: 0,
-        relu: false,
       }); // (N, W, G, G)
   const rows = graph.node('Transpose', [graph.node('Reshape', [grid, layers.ints(0, width, patches)])], { perm: [0, 2, 1] });
   const size = graph.node('Slice', [graph.node('Shape', [rows]), layers.ints(0), layers.ints(1)]);
@@ -110,18 +110,21 @@ function normalizing({ dims, values }: Weight, { deviation }: Preprocessing): We
   return { dims, values: scaled };
 }
 
-/** Convolutions with batch normalisation folded into them, and ReLU. */
-function stem(context: Context, x: Value, count: number, preprocessing: Preprocessing): Value {
+/** Convolutions with batch normalisation folded into them, and ReLU or ReLU6. */
+function stem(context: Context, x: Value, architecture: Stem, preprocessing: Preprocessing): Value {
   const { layers } = context;
   let hidden = x;
-  for (let i = 1; i <= count; i++) {
-    const name = `stem.conv${i}`;
-    const { kernel, bias } = folded(context, i);
-    const first = i === 1;
-    const options = { stride: first ? 1 : 2, padding: 1, relu: true };
-    hidden = layers.conv(name, hidden, first ? normalizing(kernel, preprocessing) : kernel, bias, options);
+  for (const [i, convolution] of stemConvolutions(architecture).entries()) {
+    const { kernel, bias } = folded(context, i + 1);
+    const { before, after } = stemPadding(architecture, convolution);
+    hidden = layers.conv(`stem.conv${i + 1}`, hidden, i === 0 ? normalizing(kernel, preprocessing) : kernel, bias, {
+      stride: convolution.stride,
+      padding: [before, after],
+      groups: convolution.depthwise ? convolution.inputs : 1,
+      activation: architecture.kind === 'plain' ? 'relu' : 'relu6',
+    });
   }
-  return layers.conv('stem.proj', hidden, weightOf(context, 'stem.proj.weight'), null, { stride: 1, padding: 0, relu: false });
+  return layers.conv('stem.proj', hidden, weightOf(context, 'stem.proj.weight'), null, { stride: 1 });
 }
 
 /** gain (conv(x) - mean) / sqrt(variance + eps) + bias as one convolution. */

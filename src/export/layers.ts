@@ -1,4 +1,5 @@
 /** The layers that hold a network's weights, in the precision that is asked for. */
+import { RELU6 } from '../clip/stem.js';
 import { UaferError } from '../errors.js';
 import { floatTensor, type GraphBuilder, int64Tensor, type OnnxTensor, scalarTensor, type Value } from './onnxGraph.js';
 
@@ -20,14 +21,19 @@ export type LayerPrecision = { kind: 'fp32' | 'fp16' } | { kind: 'int8'; ranges:
 
 interface ConvOptions {
   stride: number;
-  padding: number;
+  /** Rows and columns of zeros before and after; none, when left out. */
+  padding?: readonly [before: number, after: number];
+  /** As many as channels: each has a kernel of its own. */
+  groups?: number;
+  /** What follows; between quantised convolutions it is part of them. */
+  activation?: 'relu' | 'relu6';
 }
 
 export interface Layers {
   /** x W^T + b over the last dimension; weight (out, in), bias (out). */
   linear(name: string, x: Value, weight: Weight, bias: Weight | null): Value;
-  /** Convolution of (N, C, H, W); weight (out, in, k, k), bias (out). Between quantised ones a ReLU follows, which `relu` adds. */
-  conv(name: string, x: Value, weight: Weight, bias: Weight | null, options: ConvOptions & { relu: boolean }): Value;
+  /** Convolution of (N, C, H, W); weight (out, in / groups, k, k), bias (out). */
+  conv(name: string, x: Value, weight: Weight, bias: Weight | null, options: ConvOptions): Value;
   /** Layer normalisation over the last dimension. */
   norm(name: string, x: Value, gain: Weight, bias: Weight): Value;
   /** A tensor of single precision, whatever the precision of the layers. */
@@ -75,13 +81,14 @@ export function createLayers(graph: GraphBuilder, precision: LayerPrecision): La
       const product = graph.node('MatMul', [quantisedInput(name, x), quantisedWeight(graph, name, weight, turned)]);
       return withBias(name, product, bias);
     },
-    conv(name, x, weight, bias, { stride, padding, relu }) {
+    conv(name, x, weight, bias, { stride, padding: [before, after] = [0, 0], groups = 1, activation }) {
       taken.set(name, x);
       const side = weight.dims[2] as number;
       const attributes = {
         kernel_shape: [side, side],
         strides: [stride, stride],
-        pads: [padding, padding, padding, padding],
+        pads: [before, before, after, after],
+        group: groups,
       };
       const quantised = precision.kind === 'int8' && precision.ranges.has(name);
       const input = quantised ? quantisedInput(name, x) : x;
@@ -90,7 +97,8 @@ export function createLayers(graph: GraphBuilder, precision: LayerPrecision): La
       if (bias)
         inputs.push(quantised ? quantisedBias(graph, name, bias, weight, precision.ranges) : weightValue(`${name}.bias`, bias));
       const convolved = graph.node('Conv', inputs, attributes);
-      return relu ? graph.node('Relu', [convolved]) : convolved;
+      if (activation === 'relu') return graph.node('Relu', [convolved]);
+      return activation ? graph.node('Clip', [convolved, scalar(0), scalar(RELU6)]) : convolved;
     },
     norm(name, x, gain, bias) {
       const inputs = [x, float(`${name}.weight`, gain.values, gain.dims), float(`${name}.bias`, bias.values, bias.dims)];

@@ -1,18 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import { globalScore, localScore, unitLength } from '../clip/affinity.js';
-import { type ClipArchitecture, headsOf } from '../clip/architecture.js';
+import { type ClipArchitecture, headsOf, type Stem } from '../clip/architecture.js';
 import type { Classifier } from '../clip/classifier.js';
 import { initializeClip } from '../clip/initialize.js';
 import { readClip } from '../clip/readClip.js';
+import { VISION_PREFIX } from '../clip/shapes.js';
+import { type StemOptions, stemConvolutions, stemStride } from '../clip/stem.js';
 import { encodeText, type TextTower } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
 import { clipOf } from '../clip/towers.js';
 import { encodeImage, type VisionTower } from '../clip/vision.js';
-import type { PretrainConfig, TrainConfig } from '../config/schema.js';
+import type { OptimizerConfig, PretrainConfig, TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
+import { classWeights } from '../data/sampler.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import { createRandom, STREAMS, symmetricBeta } from '../random.js';
+import { parameterGroups } from '../task/parameterGroups.js';
 import { softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
@@ -41,11 +46,13 @@ export function createPretrainTask(config: TrainConfig, dataset: Dataset): Task 
   const pretrain = settingsOf(config);
   const clip = createSmallClip(pretrain, config);
   const sentences = pretrain.templates.map((template) => tokenized(template, dataset.classes, pretrain));
+  const settings = lossSettings(config, dataset);
   return {
     ...answering(clip, config, dataset.classes),
     dataset,
-    groups: groupsOf(clip.state, config.optimizer.weightDecay),
-    loss: (batch, moment) => lossOf(clip, config, batch, sentenceAt(sentences, moment)),
+    groups: groupsOf(clip, config.optimizer),
+    loss: (batch, moment) =>
+      lossOf(clip, mixed(batch, config, dataset.classes.length, moment), sentenceAt(sentences, moment), settings),
   };
 }
 
@@ -100,7 +107,7 @@ interface TrainedClip {
 
 /** Random weights by the seed, or those of `clipPath`, which must have the architecture that the settings describe. */
 function createSmallClip(pretrain: PretrainConfig, { seed, device, clipPath }: TrainConfig): TrainedClip {
-  const architecture = architectureOf(pretrain);
+  const architecture = pretrainArchitecture(pretrain);
   const started = clipPath
     ? readClip(clipPath, { requireText: true })
     : clipOf(architecture, initializeClip(architecture, seed));
@@ -113,11 +120,25 @@ function createSmallClip(pretrain: PretrainConfig, { seed, device, clipPath }: T
   return { state, vision, text: text as TextTower, logitScale: state.logit_scale as Tensor };
 }
 
-function architectureOf(pretrain: PretrainConfig): ClipArchitecture {
-  const { stem, imageSize, embedDim, visionWidth, visionLayers, textWidth, textLayers, contextLength, vocabularySize } =
-    pretrain;
-  const patchSize = 2 ** (stem.length - 1);
-  const vision = { width: visionWidth, layers: visionLayers, heads: headsOf(visionWidth), patchSize, imageSize, stem };
+export function pretrainArchitecture(pretrain: PretrainConfig): ClipArchitecture {
+  const { imageSize, embedDim, visionWidth, visionLayers, textWidth, textLayers, contextLength, vocabularySize } = pretrain;
+  const channels = pretrain.stem;
+  const kind = pretrain.stemKind ?? 'plain';
+  const patchSize = stemStride({ kind, channels });
+  if (imageSize % patchSize !== 0) {
+    throw new UaferError(
+      'USAGE',
+      `pretrain.imageSize: expected a multiple of ${patchSize}, by which the stem makes a picture smaller, got ${imageSize}.`,
+    );
+  }
+  const vision = {
+    width: visionWidth,
+    layers: visionLayers,
+    heads: headsOf(visionWidth),
+    patchSize,
+    imageSize,
+    stem: { kind, channels },
+  };
   const text = { width: textWidth, layers: textLayers, heads: headsOf(textWidth), contextLength, vocabularySize };
   return { vision, text, embedDim };
 }
@@ -135,28 +156,73 @@ function sentenceAt(sentences: readonly Tensor[], { epoch, step, steps }: Moment
   return sentences[(epoch * steps + step) % sentences.length] as Tensor;
 }
 
-/** Decay for matrices and kernels, none for gains, biases and the scale. */
-function groupsOf(state: Readonly<Record<string, Tensor>>, weightDecay: number): ParameterGroup[] {
+/** The vision tower by its depth, the text tower as a whole: decay for matrices and kernels, none for gains, biases and the scale. */
+function groupsOf({ state, vision }: TrainedClip, optimizer: OptimizerConfig): ParameterGroup[] {
   const names = Object.keys(state).filter((name) => !isRunningStatistic(name));
-  const decays = (name: string) => (state[name] as Tensor).shape.length > 1;
+  const shapeOf = (name: string) => (state[name] as Tensor).shape;
+  const seen = names.filter((name) => name.startsWith(VISION_PREFIX));
+  const shapes = Object.fromEntries(seen.map((name) => [name.slice(VISION_PREFIX.length), shapeOf(name)]));
+  const { layers, stem } = vision.architecture;
+  const stemLayers = stemConvolutions(stem as Stem).map(({ layer }) => layer);
+  const { groups } = parameterGroups(shapes, { ...optimizer, layers, stemLayers });
+  const read = names.filter((name) => !name.startsWith(VISION_PREFIX));
+  const decays = (name: string) => shapeOf(name).length > 1;
   return [
-    { names: names.filter(decays), lrScale: 1, weightDecay },
-    { names: names.filter((name) => !decays(name)), lrScale: 1, weightDecay: 0 },
+    ...groups.map((group) => ({ ...group, names: group.names.map((name) => VISION_PREFIX + name) })),
+    { names: read.filter(decays), lrScale: 1, weightDecay: optimizer.weightDecay },
+    { names: read.filter((name) => !decays(name)), lrScale: 1, weightDecay: 0 },
   ];
 }
 
-function lossOf(clip: TrainedClip, config: TrainConfig, batch: Batch, ids: Tensor): LossParts {
-  const { device, model, pretrain } = config;
-  const { localWeight } = pretrain as PretrainConfig;
-  const images = tensor(batch.images, batch.shape, { device });
-  const targets = targetsOf(batch, ids.shape[0] as number, device);
-  const { cls, patches } = encodeImage(clip.vision, images, { trainStem: true });
+/** What the loss needs beside the pictures. */
+interface LossSettings {
+  localWeight: number;
+  topk: number;
+  device: string;
+  /** How batch normalisation of the stem behaves. */
+  stem: StemOptions;
+  /** (C) added to the logits in training; null for nothing. */
+  adjustment: Tensor | null;
+}
+
+function lossSettings(config: TrainConfig, dataset: Dataset): LossSettings {
+  const { localWeight, logitAdjustment = 0 } = settingsOf(config);
+  const { device, model, optimizer } = config;
+  const adjustment =
+    logitAdjustment === 0
+      ? null
+      : tensor(logFrequencies(dataset, config, logitAdjustment), [dataset.classes.length], { device });
+  const stem = { training: optimizer.fixLayer < 0, frozen: optimizer.fixStem };
+  return { localWeight, topk: model.topk, device, stem, adjustment };
+}
+
+/** `power` times the logarithm of each class's share of what an epoch draws. */
+function logFrequencies({ train, classes }: Dataset, { data }: TrainConfig, power: number): Float32Array {
+  const weights = classWeights(
+    train.map(({ label }) => label),
+    data.samplerPower ?? 0,
+  );
+  const shares = new Float64Array(classes.length);
+  for (const [i, { label, votes }] of train.entries()) {
+    const weight = weights[i] as number;
+    if (votes) for (const [c, share] of votes.entries()) shares[c] = (shares[c] as number) + weight * share;
+    else shares[label] = (shares[label] as number) + weight;
+  }
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return Float32Array.from(shares, (share) => power * Math.log(Math.max(share / total, Number.EPSILON)));
+}
+
+function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, settings: LossSettings): LossParts {
+  const { localWeight, topk, device, stem, adjustment } = settings;
+  const { cls, patches } = encodeImage(clip.vision, images, { stem });
   const text = unitLength(encodeText(clip.text, ops.toDevice(ids, device)), -1); // (C, D)
   const scale = ops.exp(ops.clamp(clip.logitScale, null, MAX_LOG_SCALE));
-  const global = globalScore(unitLength(cls, -1), text); // (B, C)
-  const local = localScore(unitLength(patches, -1), text, model.topk); // (B, C)
-  const lossGlobal = crossEntropy(ops.mul(global, scale), targets);
-  const lossLocal = crossEntropy(ops.mul(local, scale), targets);
+  const lossOfScore = (score: Tensor) => {
+    const logits = ops.toDtype(ops.mul(score, scale), 'float32');
+    return crossEntropy(adjustment ? ops.add(logits, adjustment) : logits, targets);
+  };
+  const lossGlobal = lossOfScore(globalScore(unitLength(cls, -1), text));
+  const lossLocal = lossOfScore(localScore(unitLength(patches, -1), text, topk));
   return {
     loss: ops.add(lossGlobal, lossLocal, localWeight),
     parts: { loss_global: lossGlobal, loss_local: lossLocal, scale: ops.detach(scale) },
@@ -176,6 +242,26 @@ function textFeatures(clip: TrainedClip, names: Tensor): Tensor {
   return unitLength(encodeText(clip.text, ops.toDevice(names, clip.logitScale.device)), -1);
 }
 
+/** Pictures (B, 3, S, S) and the share of each class (B, C) in them. */
+interface Soft {
+  images: Tensor;
+  targets: Tensor;
+}
+
+/**
+ * A batch's pictures and its annotators' shares (its labels, where there are none). With mixup, picture i and the last but i of the batch
+ * are mixed, and their shares with them, one share for the whole batch.
+ */
+function mixed(batch: Batch, { device, pretrain, seed }: TrainConfig, classes: number, { epoch, step }: Moment): Soft {
+  const images = tensor(batch.images, batch.shape, { device });
+  const targets = targetsOf(batch, classes, device);
+  const { mixup = 0 } = pretrain as PretrainConfig;
+  if (mixup === 0) return { images, targets };
+  const share = symmetricBeta(mixup, createRandom({ seed, epoch, stream: STREAMS.mixup, position: step }));
+  const mix = (x: Tensor) => scope(() => ops.lerp(ops.flip(x, [0]), x, share));
+  return { images: mix(images), targets: mix(targets) };
+}
+
 /** (B, C) the annotators' shares, or the label alone. */
 function targetsOf({ votes, labels }: Batch, classes: number, device: string): Tensor {
   const rows = labels.length;
@@ -185,5 +271,5 @@ function targetsOf({ votes, labels }: Batch, classes: number, device: string): T
 
 /** Mean over the batch of -sum_c target_c log softmax(logits)_c. */
 function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return ops.neg(ops.mean(ops.sum(ops.mul(targets, ops.logSoftmax(ops.toDtype(logits, 'float32'), 1)), 1)));
+  return ops.neg(ops.mean(ops.sum(ops.mul(targets, ops.logSoftmax(logits, 1)), 1)));
 }

@@ -108,7 +108,18 @@ function show(value: unknown): string {
 }
 
 /** Settings that are younger than the hash. */
-const YOUNGER_THAN_HASH = ['optimizer.clipGrad', 'data.colour', 'data.ferplusTest', 'data.subjectPattern', 'data.validShare'];
+const YOUNGER_THAN_HASH = [
+  'optimizer.clipGrad',
+  'optimizer.stemRate',
+  'optimizer.stemDecay',
+  'optimizer.fixStem',
+  'optimizer.beta2',
+  'data.colour',
+  'data.ferplusTest',
+  'data.subjectPattern',
+  'data.validShare',
+  'data.extraSmoothing',
+];
 
 /** The hashes of checkpoints that `config` may go on from: a centre crop was part of them, and may be changed now. */
 function hashes(config: TrainConfig): string[] {

@@ -63,5 +63,5 @@ function trainingData({ dataset: name, dataPath, data }: TrainConfig): Dataset {
   const dataset = keepOut(whole, validShare);
   return data.extraPath === undefined
     ? dataset
-    : addTraining(dataset, loadDataset({ name: 'folder', dataPath: data.extraPath }));
+    : addTraining(dataset, loadDataset({ name: 'folder', dataPath: data.extraPath }), data.extraSmoothing);
 }

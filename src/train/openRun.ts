@@ -49,7 +49,7 @@ export async function closeRun({ train, test, log, lock }: Run): Promise<void> {
 function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: RunLock): Run {
   const { resume = false, onEvent: emit = () => {} } = hooks;
   const folder = resume ? runFolder(config.out) : createRunFolder(config);
-  const optimizer = createOptimizer(task.state, task.groups);
+  const optimizer = createOptimizer(task.state, task.groups, config.optimizer);
   const { ema: decay } = config.optimizer;
   const ema = decay > 0 ? createMovingAverage(task.state, new Set(optimizer.parameters.keys()), decay) : null;
   const steps = stepsOf(task, config);

@@ -4,7 +4,6 @@ import { REMEDY } from '../run/checksum.js';
 import type { ParameterGroup } from '../task/task.js';
 
 const BETA1 = 0.9;
-const BETA2 = 0.999;
 const EPS = 1e-8;
 
 /** AdamW's memory of one parameter. */
@@ -20,16 +19,22 @@ interface Moments {
 /** AdamW over named parameters. Plain data; the functions of this file work on it. */
 export interface Optimizer {
   groups: readonly ParameterGroup[];
+  /** Decay of the squared gradients. */
+  beta2: number;
   parameters: ReadonlyMap<string, Tensor>;
   /** Made at a parameter's first gradient. */
   moments: Map<string, Moments>;
 }
 
 /**
- * AdamW (Loshchilov and Hutter 2019; betas 0.9 and 0.999, eps 1e-8) over `groups`, whose names are keys of `state`. The
- * parameters are marked as requiring gradients. Throws `USAGE` when a group names a tensor that `state` lacks.
+ * AdamW (Loshchilov and Hutter 2019; beta1 0.9, eps 1e-8) over `groups`, whose names are keys of `state`. The parameters are
+ * marked as requiring gradients. Throws `USAGE` when a group names a tensor that `state` lacks.
  */
-export function createOptimizer(state: Readonly<Record<string, Tensor>>, groups: readonly ParameterGroup[]): Optimizer {
+export function createOptimizer(
+  state: Readonly<Record<string, Tensor>>,
+  groups: readonly ParameterGroup[],
+  { beta2 = 0.999 }: { beta2?: number } = {},
+): Optimizer {
   const parameters = new Map<string, Tensor>();
   for (const name of groups.flatMap((group) => group.names)) {
     const parameter = state[name];
@@ -38,7 +43,7 @@ export function createOptimizer(state: Readonly<Record<string, Tensor>>, groups:
     parameter.requiresGrad = true;
     parameters.set(name, parameter);
   }
-  return { groups, parameters, moments: new Map() };
+  return { groups, beta2, parameters, moments: new Map() };
 }
 
 /** Drops every gradient. */
@@ -98,7 +103,8 @@ function stepGroup(optimizer: Optimizer, group: ParameterGroup, lr: number): voi
       if (!known) made.push([name, own]);
       moments.push(own);
     }
-    if (parameters.length > 0) fusedStep(parameters, gradients, moments, lr, group.weightDecay);
+    if (parameters.length > 0)
+      fusedStep(parameters, gradients, moments, { lr, beta2: optimizer.beta2, weightDecay: group.weightDecay });
     return made;
   }).forEach(([name, own]) => {
     optimizer.moments.set(name, own);
@@ -117,8 +123,7 @@ function fusedStep(
   parameters: readonly Tensor[],
   gradients: readonly Tensor[],
   moments: readonly Moments[],
-  lr: number,
-  weightDecay: number,
+  options: { lr: number; beta2: number; weightDecay: number },
 ): void {
   for (const { step } of moments) ops.add_(step, 1);
   ops.fusedAdamw_(
@@ -127,7 +132,7 @@ function fusedStep(
     moments.map((m) => m.expAvg),
     moments.map((m) => m.expAvgSq),
     moments.map((m) => m.step),
-    { lr, beta1: BETA1, beta2: BETA2, weightDecay, eps: EPS },
+    { ...options, beta1: BETA1, eps: EPS },
   );
 }
 

@@ -1,16 +1,17 @@
 import type { Classifier } from '../clip/classifier.js';
+import { stemConvolutions } from '../clip/stem.js';
 import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
+import { parameterGroups } from '../task/parameterGroups.js';
 import { softmaxPrediction } from '../task/softmaxPrediction.js';
 import { type BatchPrediction, isRunningStatistic, type LossParts, type Model, type Moment, type Task } from '../task/task.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
 import { classificationLoss, distillationLoss } from './losses.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
-import { parameterGroups } from './parameterGroups.js';
 
 export interface UaFerTaskOptions {
   /**
@@ -30,8 +31,9 @@ interface Taught {
 export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Clip, options: UaFerTaskOptions = {}): Task {
   const onDevice = moved(clip, config.device);
   const model = createUaFer(onDevice, dataset.classes, config.model);
-  const { layers } = model.tower.architecture;
-  const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers });
+  const { layers, stem } = model.tower.architecture;
+  const stemLayers = stem ? stemConvolutions(stem).map(({ layer }) => layer) : [];
+  const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers, stemLayers });
   const teacher = teacherOf(model, new Set(groups.flatMap(({ names }) => names)));
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)

@@ -6,7 +6,14 @@ import { scope, type Tensor, toArray } from '#uafer/engine/index.js';
 const WIDTH = 256;
 const LAYERS = 3;
 const architecture: ClipArchitecture = {
-  vision: { width: WIDTH, layers: LAYERS, heads: 4, patchSize: 4, imageSize: 32, stem: [32, 64, 96] },
+  vision: {
+    width: WIDTH,
+    layers: LAYERS,
+    heads: 4,
+    patchSize: 4,
+    imageSize: 32,
+    stem: { kind: 'plain', channels: [32, 64, 96] },
+  },
   text: { width: 128, layers: 2, heads: 2, contextLength: 40, vocabularySize: 1000 },
   embedDim: 96,
 };

@@ -21,7 +21,7 @@ const tiny: ClipArchitecture = {
 };
 
 const withStem: ClipArchitecture = {
-  vision: { width: 128, layers: 2, heads: 2, patchSize: 4, imageSize: 16, stem: [4, 6, 8] },
+  vision: { width: 128, layers: 2, heads: 2, patchSize: 4, imageSize: 16, stem: { kind: 'plain', channels: [4, 6, 8] } },
   text: { width: 64, layers: 1, heads: 1, contextLength: 7, vocabularySize: 520 },
   embedDim: 16,
 };

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { unitLength } from '#uafer/clip/affinity.js';
-import type { ClipArchitecture } from '#uafer/clip/architecture.js';
+import type { ClipArchitecture, Stem } from '#uafer/clip/architecture.js';
 import { initializeClip } from '#uafer/clip/initialize.js';
 import { readClip } from '#uafer/clip/readClip.js';
+import { stemConvolutions, stemStride } from '#uafer/clip/stem.js';
 import { encodeText, type TextTower } from '#uafer/clip/text.js';
 import { createTokenizer } from '#uafer/clip/tokenizer.js';
 import { type Clip, clipOf } from '#uafer/clip/towers.js';
@@ -69,7 +70,12 @@ const small: ClipArchitecture = {
   text: smallText,
   embedDim: 24,
 };
-const withStem: ClipArchitecture = { ...small, vision: { ...small.vision, patchSize: 4, imageSize: 16, stem: [6, 8, 12] } };
+const plain = { kind: 'plain', channels: [6, 8, 12] } as const;
+const separable = { kind: 'separable', channels: [4, 8, 8, 12] } as const;
+const withStem = (stem: Stem, imageSize: number): ClipArchitecture => ({
+  ...small,
+  vision: { ...small.vision, patchSize: stemStride(stem), imageSize, stem },
+});
 
 /** Weights that are not what an initialisation gives, so that a gain or a bias in the wrong place shows. */
 function perturbed(architecture: ClipArchitecture): Record<string, Tensor> {
@@ -113,7 +119,8 @@ describe.skipIf(missing)(missing ?? 'plain PyTorch', () => {
 
   test.each([
     ['patches cut by one convolution', small],
-    ['a convolutional stem', withStem],
+    ['a convolutional stem', withStem(plain, 16)],
+    ['a separable stem', withStem(separable, 32)],
   ])('gives the same features with %s', (_, architecture) => {
     const [checkpoint, inputs, outputs] = ['clip', 'inputs', 'outputs'].map((name) => join(folder, `${name}.safetensors`)) as [
       string,
@@ -133,9 +140,9 @@ describe.skipIf(missing)(missing ?? 'plain PyTorch', () => {
     const all = ({ cls, patches }: ImageFeatures) => ops.cat([ops.unsqueeze(cls, 1), patches], 1);
     close(all(encodeImage(clip.vision, images)), expected.image);
     close(encodeText(clip.text, ids), expected.text);
-    close(all(encodeImage(clip.vision, images, { trainStem: true })), expected.trained);
+    close(all(encodeImage(clip.vision, images, { stem: { training: true } })), expected.trained);
     const running = Object.entries(expected).filter(([name]) => name.includes('running'));
-    expect(running).toHaveLength(2 * (stem?.length ?? 0));
+    expect(running).toHaveLength(2 * (stem ? stemConvolutions(stem).length : 0));
     for (const [name, statistics] of running) close(clip.state[name] as Tensor, statistics);
   });
 });

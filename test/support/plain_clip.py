@@ -5,6 +5,7 @@ from collections import OrderedDict
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn import functional
 
 
 class QuickGELU(nn.Module):
@@ -56,13 +57,54 @@ class Stem(nn.Module):
         return self.proj(x)
 
 
+class SeparableStem(nn.Module):
+    """MobileNet's convolutions (Howard et al. 2017) with TensorFlow's padding, and a 1 x 1 convolution to the tower's width."""
+
+    def __init__(self, channels, width):
+        super().__init__()
+        self.strides = []
+        for i, output in enumerate(channels):
+            previous = channels[i - 1] if i else 3
+            if i == 0:
+                self.add(nn.Conv2d(previous, output, 3, 2, bias=False))
+                continue
+            stride = 2 if i > 1 and output > previous else 1
+            self.add(nn.Conv2d(previous, previous, 3, stride, groups=previous, bias=False))
+            self.add(nn.Conv2d(previous, output, 1, bias=False))
+        self.proj = nn.Conv2d(channels[-1], width, 1, bias=False)
+
+    def add(self, convolution):
+        self.strides.append(convolution.stride[0])
+        self.add_module(f"conv{len(self.strides)}", convolution)
+        self.add_module(f"bn{len(self.strides)}", nn.BatchNorm2d(convolution.out_channels))
+
+    def forward(self, x):
+        for i, stride in enumerate(self.strides, 1):
+            convolution = self.get_submodule(f"conv{i}")
+            side, kernel = x.shape[-1], convolution.kernel_size[0]
+            missing = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            before, after = missing // 2, missing - missing // 2
+            x = convolution(functional.pad(x, (before, after, before, after)))
+            x = functional.relu6(self.get_submodule(f"bn{i}")(x))
+        return self.proj(x)
+
+
+def stem_of(state, width):
+    """The stem that the shapes tell; None where patches are cut by one convolution."""
+    kernels = [state[f"visual.stem.conv{i}.weight"].shape for i in range(1, 99) if f"visual.stem.conv{i}.weight" in state]
+    if not kernels:
+        return None
+    separable = any(kernel[-1] == 1 for kernel in kernels)
+    return (SeparableStem if separable else Stem)([kernel[0] for kernel in (kernels[::2] if separable else kernels)], width)
+
+
 class Vision(nn.Module):
     def __init__(self, state):
         super().__init__()
         tokens, width = state["visual.positional_embedding"].shape
-        stem = [state[f"visual.stem.conv{i}.weight"].shape[0] for i in range(1, 9) if f"visual.stem.conv{i}.weight" in state]
+        stem = stem_of(state, width)
         if stem:
-            self.stem = Stem(stem, width)
+            self.stem = stem
         else:
             patch = state["visual.conv1.weight"].shape[-1]
             self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)

@@ -49,6 +49,10 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       testBatchSize: 4,
       accumulate: 1,
       ema: 0,
+      stemRate: 1,
+      stemDecay: 1,
+      fixStem: 0,
+      beta2: 0.999,
       clipGrad: 0,
     },
     data: {
@@ -58,6 +62,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       votes: 'majority',
       ferplusTest: 'valid',
       validShare: 0,
+      extraSmoothing: 0,
       colour: 'auto',
       centerCrop: false,
       allowUnreadable: false,

@@ -41,15 +41,15 @@ function descend(optimizer: Optimizer, state: Record<string, Tensor>, steps: num
 }
 
 /** AdamW in doubles, from its paper: decoupled decay, bias-corrected moments. */
-function closedForm(initial: readonly number[], steps: number, lr: number, decay: number): number[] {
+function closedForm(initial: readonly number[], steps: number, lr: number, decay: number, beta2 = 0.999): number[] {
   return initial.map((start, k) => {
     let [p, m, v] = [start, 0, 0];
     for (let t = 1; t <= steps; t++) {
       const gradient = 2 * t * (p - (TARGET[k] as number));
       m = 0.9 * m + 0.1 * gradient;
-      v = 0.999 * v + 0.001 * gradient * gradient;
+      v = beta2 * v + (1 - beta2) * gradient * gradient;
       p -= lr * decay * p;
-      p -= (lr * (m / (1 - 0.9 ** t))) / (Math.sqrt(v / (1 - 0.999 ** t)) + 1e-8);
+      p -= (lr * (m / (1 - 0.9 ** t))) / (Math.sqrt(v / (1 - beta2 ** t)) + 1e-8);
     }
     return p;
   });
@@ -66,6 +66,12 @@ describe('AdamW', () => {
     descend(createOptimizer(state, groups), state, 7);
     expectClose(toArray(state['a.weight']), closedForm(INITIAL, 7, LR, DECAY), 1e-6);
     expectClose(toArray(state['a.bias']), closedForm(INITIAL.slice(0, 2), 7, LR * 0.65, 0), 1e-6);
+  });
+
+  test('averages the squared gradients as fast as it is told to', () => {
+    const state = model();
+    descend(createOptimizer(state, groups, { beta2: 0.9 }), state, 7);
+    expectClose(toArray(state['a.weight']), closedForm(INITIAL, 7, LR, DECAY, 0.9), 1e-6);
   });
 
   test('does what torch.optim.AdamW does', (context) => {
