@@ -12,7 +12,7 @@ export interface Ineffective {
  * term that was off.
  */
 export function ineffectiveSettings(config: TrainConfig): Ineffective[] {
-  return [...(config.task === 'pretrain' ? inPretraining(config) : inUaFer(config)), ...ofData(config)];
+  return [...(config.task === 'pretrain' ? inPretraining(config) : inUaFer(config)), ...ofStem(config), ...ofData(config)];
 }
 
 /** Pre-training has a model and a loss of its own (`src/pretrain`). */
@@ -21,8 +21,6 @@ function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
   const paths = [
     ...Object.keys(loss).map((name) => `loss.${name}`),
     ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
-    'optimizer.layerDecay',
-    'optimizer.fixLayer',
   ];
   const found = paths.map((path) => ({ path, why }));
   if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
@@ -62,12 +60,23 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   return found;
 }
 
-function ofData({ dataset, data }: TrainConfig): Ineffective[] {
+function ofStem({ optimizer: { fixLayer, stemRate } }: TrainConfig): Ineffective[] {
+  if (fixLayer >= 0)
+    return ['stemRate', 'stemDecay', 'fixStem'].map((name) => ({
+      path: `optimizer.${name}`,
+      why: `--fix-layer ${fixLayer} freezes a stem as a whole`,
+    }));
+  return stemRate === 0 ? [{ path: 'optimizer.stemDecay', why: 'a stem has no rate' }] : [];
+}
+
+function ofData({ dataset, data, task }: TrainConfig): Ineffective[] {
   const found: Ineffective[] = [];
   const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
   if (!hasOption(dataset, 'ferplusTest'))
     add(`only FER+ has two test parts, and the data set is ${dataset}`, 'data.ferplusTest');
-  if (!hasOption(dataset, 'votes')) add(`${dataset} has no votes`, 'data.votes');
+  if (!hasOption(dataset, 'votes')) add(`${dataset} has no votes`, 'data.votes', 'data.extraSmoothing');
+  else if (data.extraPath === undefined) add('no pictures are added (--extra-path)', 'data.extraSmoothing');
+  else if (task === 'uafer') add('the losses of UA-FER take the label alone', 'data.extraSmoothing');
   if (!hasOption(dataset, 'subjectPattern')) add(`${dataset} is split by its owners`, 'data.subjectPattern');
   if (datasetRow(dataset).resize === 'square-bilinear')
     add(`pictures of ${dataset} are made square whatever their shape`, 'data.centerCrop');

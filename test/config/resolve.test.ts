@@ -200,6 +200,17 @@ test('what changes nothing beside other settings is told, where it was made, and
   expect(notes({ dataset: 'rafdb', 'data.votes': 'distribution' })).toEqual([
     '--votes has no effect here: rafdb has no votes.',
   ]);
+  expect(notes({ 'optimizer.fixLayer': -1, 'optimizer.fixStem': 2 })).toEqual([]);
+  expect(notes({ 'optimizer.fixLayer': 2, 'optimizer.fixStem': 2 })).toEqual([
+    '--fix-stem has no effect here: --fix-layer 2 freezes a stem as a whole.',
+  ]);
+  expect(notes({ 'data.extraSmoothing': 0.1 })).toEqual(['--extra-smoothing has no effect here: rafdb has no votes.']);
+  expect(notes({ 'data.extraSmoothing': 0.1, dataset: 'ferplus' })).toEqual([
+    '--extra-smoothing has no effect here: no pictures are added (--extra-path).',
+  ]);
+  expect(notes({ 'data.extraSmoothing': 0.1, 'data.extraPath': 'more', dataset: 'ferplus' })).toEqual([
+    '--extra-smoothing has no effect here: the losses of UA-FER take the label alone.',
+  ]);
   const file = yaml('loss:\n  lossFunction: ce\n  annealing: exp\n');
   expect(notes({}, file)).toEqual([
     `${file}:3: loss.annealing has no effect here: only the evidential loss has it, and the loss is ce.`,
@@ -213,12 +224,13 @@ test('in pre-training the settings of UA-FER are told of as having no effect', (
     'loss.lambdaKd': 2,
     'model.alpha': 0.5,
     'model.topk': 8,
+    // Layers by their depth are pre-training's too.
     'optimizer.fixLayer': 1,
     dataset: 'ferplus',
   };
   resolveConfig({ recipe: 'small-clip', options, onNote: (note) => told.push(note) });
   const why = 'has no effect here: pre-training has a loss and a model of its own.';
-  expect(told).toEqual([`--lambda-kd ${why}`, `--alpha ${why}`, `--fix-layer ${why}`]);
+  expect(told).toEqual([`--lambda-kd ${why}`, `--alpha ${why}`]);
 });
 
 test("a run's configuration stands without the recipe file that it was started with", () => {
