@@ -127,7 +127,8 @@ async function loadDetector(runtime: Runtime, name: DetectorName): Promise<Detec
 
 export { UaferError } from '../errors.js';
 export type { Box, Face, LandmarkName, Landmarks, Point } from '../faces/types.js';
+export type { Heatmap } from '../image/heatmap.js';
 export type { Answer, Decision } from '../predict/answer.js';
 export type { ModelFile } from '../predict/modelFile.js';
-export type { FacePrediction, Heatmap, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
+export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
 export type { PictureInput } from './decode.js';

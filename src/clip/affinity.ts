@@ -9,6 +9,11 @@ export function globalScore(cls: Tensor, text: Tensor): Tensor {
   return ops.linear(cls, text);
 }
 
+/** (B, N, C) dot products of patch features (B, N, D) and text features (C, D): what each patch says for each class. */
+export function patchAffinities(patches: Tensor, text: Tensor): Tensor {
+  return ops.linear(patches, text);
+}
+
 /**
  * Local affinity of each class (Zhou et al. 2024): the mean of the `topk` largest of the N patch-text dot products.
  *
@@ -18,7 +23,7 @@ export function globalScore(cls: Tensor, text: Tensor): Tensor {
  */
 export function localScore(patches: Tensor, text: Tensor, topk: number): Tensor {
   return scope(() => {
-    const products = ops.linear(patches, text); // (B, N, C)
+    const products = patchAffinities(patches, text); // (B, N, C)
     return ops.mean(ops.topk(products, topk, PATCHES).values, PATCHES);
   });
 }

@@ -3,6 +3,7 @@ import { escapeUTF8 } from 'entities';
 import sharp from 'sharp';
 import { alignFace } from '../faces/alignFace.js';
 import type { Box } from '../faces/types.js';
+import { topPatches } from '../image/heatmap.js';
 import type { Picture } from '../image/picture.js';
 import type { FacePrediction, Prediction } from '../predict/predictor.js';
 
@@ -113,12 +114,12 @@ function heatmapSvg({ heatmap, expression, probabilities }: FacePrediction): str
   const { rows, columns, topk, classes } = heatmap;
   const values = classes[expression] as number[];
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const least = [...values].sort((a, b) => b - a)[topk - 1] as number;
+  const speaking = new Set(topPatches(values, topk));
   const [cellWidth, cellHeight] = [TILE / columns, TILE / rows];
   const cells = values.map((value, i) => {
     const share = high > low ? (value - low) / (high - low) : 0;
     const place = `x="${(i % columns) * cellWidth}" y="${Math.floor(i / columns) * cellHeight}" width="${cellWidth}" height="${cellHeight}"`;
-    const frame = value >= least ? ' stroke="#ffffff" stroke-width="1.5" stroke-opacity="0.8"' : '';
+    const frame = speaking.has(i) ? ' stroke="#ffffff" stroke-width="1.5" stroke-opacity="0.8"' : '';
     // From nothing over orange to red.
     return `<rect ${place} fill="hsl(${Math.round(40 - 40 * share)}, 95%, 50%)" fill-opacity="${(0.65 * share).toFixed(3)}"${frame}/>`;
   });

@@ -101,6 +101,7 @@ function fromPixels({ data, width, height, channels }: RawPicture): Picture {
 
 export { UaferError } from '../errors.js';
 export type { Box, Face, LandmarkName, Landmarks, Point } from '../faces/types.js';
+export type { Heatmap } from '../image/heatmap.js';
 export type { Answer, Decision } from '../predict/answer.js';
 export type { ModelFile } from '../predict/modelFile.js';
-export type { FacePrediction, Heatmap, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
+export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';

@@ -4,6 +4,7 @@ import { alignFace } from '../faces/alignFace.js';
 import { inTurn } from '../faces/inTurn.js';
 import { type Selection, selectFaces } from '../faces/select.js';
 import type { Box, Detector, Face, Landmarks } from '../faces/types.js';
+import { type Heatmap, heatmapAt } from '../image/heatmap.js';
 import type { Picture } from '../image/picture.js';
 import { toSquare } from '../image/preprocess.js';
 import type { Network, NetworkOutputs } from '../onnx/network.js';
@@ -19,14 +20,6 @@ export interface PredictOptions {
   abstain?: number;
   /** Adds what each patch of the face says for each class. */
   heatmap?: boolean;
-}
-
-/** Affinities of a face's patches to the classes, row by row from the top left; the largest `topk` of a class make its local score. */
-export interface Heatmap {
-  rows: number;
-  columns: number;
-  topk: number;
-  classes: Record<string, number[]>;
 }
 
 /** A face and what the model says of it. Positions are in pixels of the upright picture. */
@@ -232,14 +225,8 @@ function facePrediction(
   const evidence = model.answer.kind === 'evidence' ? row('evidence') : null;
   const answer = answerOf({ logits: row('logits'), evidence }, model, options.abstain);
   const found = { box, landmarks, score, ...answer };
-  return options.heatmap ? { ...found, heatmap: heatmapOf(outputs('affinities').data, i, model) } : found;
-}
-
-function heatmapOf(affinities: Float32Array, i: number, { classes, patches }: ModelFile): Heatmap {
-  const { rows, columns, topk } = patches;
-  const own = affinities.subarray(i * rows * columns * classes.length, (i + 1) * rows * columns * classes.length);
-  const of = (c: number) => Array.from({ length: rows * columns }, (_, patch) => own[patch * classes.length + c] as number);
-  return { rows, columns, topk, classes: Object.fromEntries(classes.map((name, c) => [name, of(c)])) };
+  if (!options.heatmap) return found;
+  return { ...found, heatmap: heatmapAt(outputs('affinities').data, i, { ...model.patches, classes: model.classes }) };
 }
 
 interface UnderWay {

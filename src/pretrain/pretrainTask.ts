@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { globalScore, localScore, unitLength } from '../clip/affinity.js';
+import { globalScore, localScore, patchAffinities, unitLength } from '../clip/affinity.js';
 import { type ClipArchitecture, headsOf, type Stem } from '../clip/architecture.js';
 import type { Classifier } from '../clip/classifier.js';
 import { initializeClip } from '../clip/initialize.js';
@@ -17,8 +17,9 @@ import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { createRandom, STREAMS, symmetricBeta } from '../random.js';
+import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
-import { softmaxPrediction } from '../task/softmaxPrediction.js';
+import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
   isRunningStatistic,
@@ -88,6 +89,7 @@ function answering(clip: TrainedClip, config: TrainConfig, classes: readonly str
     preprocessing: preprocessingFor(config.dataset, pretrain.imageSize),
     state: clip.state,
     predict: (batch) => predictionOf(clip, batch, names),
+    heatmaps: (batch) => heatmapsOf(localAffinities(clip, batch, names), { topk: config.model.topk, classes }),
   };
 }
 
@@ -231,10 +233,16 @@ function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, setti
 
 function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor): BatchPrediction {
   const device = clip.logitScale.device;
-  const { cls } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
-  const text = textFeatures(clip, names);
-  const logits = ops.mul(globalScore(unitLength(cls, -1), text), ops.exp(clip.logitScale)); // (B, C)
-  return softmaxPrediction(logits);
+  const cls = unitLength(encodeImage(clip.vision, tensor(batch.images, batch.shape, { device })).cls, -1); // (B, D)
+  const logits = ops.mul(globalScore(cls, textFeatures(clip, names)), ops.exp(clip.logitScale)); // (B, C)
+  return { ...softmaxPrediction(logits), features: floats(cls) };
+}
+
+/** (B, N, C) what each patch says for each class. */
+function localAffinities(clip: TrainedClip, batch: Batch, names: Tensor): Tensor {
+  const device = clip.logitScale.device;
+  const { patches } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
+  return patchAffinities(unitLength(patches, -1), textFeatures(clip, names));
 }
 
 /** (C, D) of unit length. */

@@ -1,6 +1,7 @@
 /** The seam between networks and what trains and evaluates them. */
 import type { Batch, Dataset } from '../data/types.js';
 import type { Tensor } from '../engine/index.js';
+import type { Heatmap } from '../image/heatmap.js';
 import type { Preprocessing } from '../image/preprocess.js';
 
 /** Whether a tensor is a running statistic of batch normalisation, by PyTorch's names: no parameter, but part of the model. */
@@ -39,6 +40,8 @@ export interface BatchPrediction {
   uncertainty: Float32Array;
   /** (B, C) of the Dirichlet distribution with a = evidence + 1 and mean `probabilities`, where an answer is one. */
   evidence?: Float32Array;
+  /** (B, D) CLS features of unit length, where the network has them. */
+  features?: Float32Array;
 }
 
 /** A network that answers: what evaluation needs, without anything of training. */
@@ -50,6 +53,8 @@ export interface Model {
   readonly state: Record<string, Tensor>;
   /** Runs without autograd; `state` may have been swapped for the moving average. */
   predict(batch: Batch): BatchPrediction;
+  /** Which patches of each picture speak for which class. Runs without autograd. */
+  heatmaps?(batch: Batch): Heatmap[];
   /** The evaluation loss of a batch at `epoch` (its terms are annealed), as the original reports it. */
   evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array, epoch: number): number;
 }

@@ -93,13 +93,20 @@ export function forward(model: UaFer, images: Tensor, text: Tensor): UaFerOutput
 }
 
 /** The part of `forward` after the last block: tokens (B, N + 1, W) to affinities. */
-export function forwardTokens({ config, state, tower }: UaFer, tokens: Tensor, text: Tensor): UaFerOutput {
+export function forwardTokens(model: UaFer, tokens: Tensor, text: Tensor): UaFerOutput {
+  return scope(() => {
+    const { cls, patches } = unitFeatures(model, tokens);
+    return { ...affinities(cls, patches, text, model.config), cls };
+  });
+}
+
+/** Tokens (B, N + 1, W) after the last block to features of unit length, which are compared with texts: CLS (B, D) and patches (B, N, D). */
+export function unitFeatures({ config, state, tower }: UaFer, tokens: Tensor): { cls: Tensor; patches: Tensor } {
   return scope(() => {
     const normed = finalNorm(tower, tokens);
     const { cls, patches } = projectTokens(tower, normed);
-    const unitCls = unit(cls);
     const local = config.patchProjection ? projectPatches(state, ops.slice(normed, 1, 1, null)) : patches;
-    return { ...affinities(unitCls, unit(local), text, config), cls: unitCls };
+    return { cls: unit(cls), patches: unit(local) };
   });
 }
 

@@ -6,10 +6,12 @@ import type { TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
+import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
-import { softmaxPrediction } from '../task/softmaxPrediction.js';
+import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import { type BatchPrediction, isRunningStatistic, type LossParts, type Model, type Moment, type Task } from '../task/task.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
+import { localAffinities } from './heatmap.js';
 import { classificationLoss, distillationLoss } from './losses.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
 
@@ -77,7 +79,9 @@ function answering(model: UaFer, classes: readonly string[], config: TrainConfig
     classes,
     preprocessing: preprocessingFor(config.dataset, model.tower.architecture.imageSize),
     state: model.state,
-    predict: (batch) => predictionOf(forward(model, imagesOf(batch, config), text).logits, config),
+    predict: (batch) => predictionOf(forward(model, imagesOf(batch, config), text), config),
+    heatmaps: (batch) =>
+      heatmapsOf(localAffinities(model, imagesOf(batch, config), text), { topk: model.config.topk, classes }),
     evaluationLoss: (prediction, labels, epoch) => testLoss(prediction, labels, config, epoch),
   };
 }
@@ -132,8 +136,9 @@ function lossOf({ student, teacher }: Taught, config: TrainConfig, batch: Batch,
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
 }
 
-function predictionOf(logits: Tensor, { loss }: TrainConfig): BatchPrediction {
-  return loss.lossFunction === 'edl' ? evidentialPrediction(logits, loss.evidence) : softmaxPrediction(logits);
+function predictionOf({ logits, cls }: UaFerOutput, { loss }: TrainConfig): BatchPrediction {
+  const answer = loss.lossFunction === 'edl' ? evidentialPrediction(logits, loss.evidence) : softmaxPrediction(logits);
+  return { ...answer, features: floats(cls) };
 }
 
 /** The original's test loss of a batch: without distillation. */
