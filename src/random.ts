@@ -12,7 +12,7 @@ const WEYL_1 = 0xbb67ae85;
 const TO_UNIT = 2 ** -32;
 
 /** What the numbers are for; streams of the same key and position are independent. */
-export const STREAMS = { transform: 0, order: 1, bootstrap: 2, conformal: 3, mixup: 4 } as const;
+export const STREAMS = { transform: 0, order: 1, bootstrap: 2, conformal: 3, mixup: 4, corruption: 5 } as const;
 
 export interface RandomKey {
   /** 32 bits are used. */
