@@ -14,7 +14,7 @@ export interface Classifier {
   weights: Weights;
   /** (C, D) text features as answers compare with them. */
   text: Tensor;
-  /** logits = scale (alpha local + (1 - alpha) global); see `src/uafer/mfd.ts`. */
+  /** logits = scale (alpha local + (1 - alpha) global + shift); see `src/uafer/mfd.ts`. */
   scores: {
     alpha: number;
     topk: number;
@@ -22,6 +22,13 @@ export interface Classifier {
     normalizeScores: boolean;
     patchProjection: boolean;
     scale: number;
+    shift: number;
+  };
+  /** Where each branch gives evidence of scale (score + shift), fused by a rule (`src/uafer/fusion.ts`): logits are then the logarithms of its alpha. */
+  fusion: null | {
+    rule: 'dempster' | 'cumulative' | 'average';
+    global: { scale: number; shift: number };
+    local: { scale: number; shift: number };
   };
   /** From logits to probabilities: softmax, or evidence of a Dirichlet distribution with a = e + 1. */
   answer: 'softmax' | 'relu' | 'exp' | 'softplus';

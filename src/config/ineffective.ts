@@ -22,7 +22,7 @@ function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
     ...Object.keys(loss).map((name) => `loss.${name}`),
     ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
   ];
-  const found = paths.map((path) => ({ path, why }));
+  const found = [...paths, 'data.mixup', 'data.singleVotes'].map((path) => ({ path, why }));
   if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
   return found;
 }
@@ -32,8 +32,10 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
   const evidential = loss.lossFunction === 'edl';
   const likelihood = loss.edlType === 'log' || loss.edlType === 'digamma';
+  const fuses = model.fusion !== 'none';
+  const takesVotes = loss.lossFunction === 'dm' || (loss.lossFunction === 'ce' && loss.target === 'votes');
   const kl = evidential && (loss.withKl || loss.edlType === 'cross_entropy');
-  const avu = evidential && loss.withAvu && likelihood && !kl;
+  const avu = evidential && loss.withAvu && (fuses || (likelihood && !kl));
   if (!evidential) {
     const why = `only the evidential loss has it, and the loss is ${loss.lossFunction}`;
     add(
@@ -47,16 +49,24 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
       'loss.annealing',
     );
   } else {
-    if (loss.withAvu && !likelihood) add(`AvU belongs to log and digamma, and the loss is ${loss.edlType}`, 'loss.withAvu');
+    if (fuses) add('evidence is fused, and not the scores', 'model.alpha');
+    else if (loss.withAvu && !likelihood)
+      add(`AvU belongs to log and digamma, and the loss is ${loss.edlType}`, 'loss.withAvu');
     else if (loss.withAvu && kl) add('beside KL, AvU is left out', 'loss.withAvu');
     if (loss.edlType === 'cross_entropy' && !loss.withKl) add('cross_entropy always has KL', 'loss.withKl');
     if (!avu) add('the loss has no AvU', 'loss.disentangle', 'loss.lambdaRuc');
     if (!avu && !kl) add('the loss has neither KL nor AvU', 'loss.annealing');
   }
+  if (!fuses) add('opinions are not fused', 'loss.lambdaBranch');
+  if (loss.lossFunction !== 'ce') add(`only ce has a choice, and the loss is ${loss.lossFunction}`, 'loss.target');
+  if (loss.lossFunction !== 'dm') add('the loss is not the likelihood of the votes', 'data.singleVotes');
+  if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.unitTeacher');
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
   if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');
-  if (hasOption(dataset, 'votes') && data.votes === 'distribution')
-    add('pictures without a majority are added, but the losses of UA-FER take the label alone', 'data.votes');
+  if (hasOption(dataset, 'votes') && data.votes === 'distribution' && !takesVotes)
+    add(`pictures without a majority are added, but the loss ${loss.lossFunction} takes the label alone`, 'data.votes');
+  if (loss.lossFunction === 'ce' && loss.target === 'votes' && !hasOption(dataset, 'votes'))
+    add(`${dataset} has no votes`, 'loss.target');
   return found;
 }
 
@@ -69,14 +79,15 @@ function ofStem({ optimizer: { fixLayer, stemRate } }: TrainConfig): Ineffective
   return stemRate === 0 ? [{ path: 'optimizer.stemDecay', why: 'a stem has no rate' }] : [];
 }
 
-function ofData({ dataset, data, task }: TrainConfig): Ineffective[] {
+function ofData({ dataset, data, loss, task }: TrainConfig): Ineffective[] {
   const found: Ineffective[] = [];
   const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
   if (!hasOption(dataset, 'ferplusTest'))
     add(`only FER+ has two test parts, and the data set is ${dataset}`, 'data.ferplusTest');
   if (!hasOption(dataset, 'votes')) add(`${dataset} has no votes`, 'data.votes', 'data.extraSmoothing');
   else if (data.extraPath === undefined) add('no pictures are added (--extra-path)', 'data.extraSmoothing');
-  else if (task === 'uafer') add('the losses of UA-FER take the label alone', 'data.extraSmoothing');
+  else if (task === 'uafer' && loss.target !== 'votes')
+    add('only cross-entropy with the votes (--target votes) takes shares', 'data.extraSmoothing');
   if (!hasOption(dataset, 'subjectPattern')) add(`${dataset} is split by its owners`, 'data.subjectPattern');
   if (datasetRow(dataset).resize === 'square-bilinear')
     add(`pictures of ${dataset} are made square whatever their shape`, 'data.centerCrop');

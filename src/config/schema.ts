@@ -33,6 +33,8 @@ const datasetName = z
   .refine((name) => datasetNames().includes(name), { error: () => `one of ${datasetNames().join(', ')}` })
   .meta({ choices: datasetNames });
 
+const PROMPT = 'a text with {class} in it, or a .txt file of such texts';
+
 const modelSchema = z.strictObject({
   alpha: number(0, 1).describe('weight of the local score: logits = alpha local + (1 - alpha) global'),
   topk: whole(1).describe('patches whose affinities are averaged for the local score'),
@@ -41,21 +43,38 @@ const modelSchema = z.strictObject({
   normalizeScores: flag().describe('L2-normalise each score over the classes'),
   rawTextAtEvaluation: flag().describe("the original's quirk: evaluation uses the text embeddings unnormalised"),
   prompt: z
-    .string('a text with {class} in it')
-    .includes('{class}', 'a text with {class} in it')
-    .describe('{class} stands for the label name; the original uses the bare name'),
+    .string(PROMPT)
+    .refine((prompt) => prompt.includes('{class}') || prompt.endsWith('.txt'), { error: PROMPT })
+    .describe(
+      '{class} stands for the label name; the original uses the bare name; of a .txt file with a text a line, the mean of their features',
+    ),
+  fusion: oneOf('none', 'dempster', 'cumulative', 'average')
+    .default('none')
+    .describe('each score gives evidence of its own, and the two opinions are fused by this rule; none mixes the scores'),
+  learnedScale: flag()
+    .default(false)
+    .describe("scores are shifted and multiplied before they become evidence; the factor is learned, from CLIP's"),
 });
 
 const lossSchema = z.strictObject({
-  lossFunction: oneOf('edl', 'ce', 'focal', 'balanced', 'cosine', 'gce').describe('classification loss'),
+  lossFunction: oneOf('edl', 'dm', 'ce', 'focal', 'balanced', 'cosine', 'gce').describe(
+    'classification loss; dm is the Dirichlet-multinomial likelihood of the raw votes',
+  ),
   edlType: oneOf('mse', 'log', 'digamma', 'cross_entropy').describe('evidential loss, with --loss-function edl'),
   evidence: oneOf('relu', 'exp', 'softplus').describe('from logits to evidence'),
   annealing: oneOf('step', 'exp', 'none').describe('how the weights of KL and AvU grow'),
   withKl: flag().describe('add KL to the uniform Dirichlet (mse, log, digamma; cross_entropy always has it)'),
-  withAvu: flag().describe('add accuracy versus uncertainty (log, digamma)'),
+  withAvu: flag().describe('add accuracy versus uncertainty (log, digamma; any with --fusion)'),
   disentangle: flag().describe('the disentangled form of AvU'),
   lambdaKd: number(0).describe("weight of the distillation from the frozen CLIP's CLS feature"),
   lambdaRuc: number(0).describe('weight of AvU'),
+  lambdaBranch: number(0).default(1).describe("with --fusion, weight of the evidential loss of each branch's own opinion"),
+  target: oneOf('label', 'votes')
+    .default('label')
+    .describe("what ce is compared with: the label, or the shares of the annotators' votes (--votes says which pictures)"),
+  unitTeacher: flag()
+    .default(false)
+    .describe("distil from features of unit length; the original's are not, though the student's are"),
 });
 
 const optimizerSchema = z.strictObject({
@@ -93,6 +112,14 @@ const dataSchema = z.strictObject({
   votes: oneOf('majority', 'distribution')
     .default('majority')
     .describe('FER+: train on pictures with a majority label, or on all with the votes as a distribution'),
+  singleVotes: oneOf('keep', 'drop')
+    .default('keep')
+    .describe('whether a vote that one annotator alone gave counts in the likelihood of the votes'),
+  mixup: number(0, 1)
+    .default(0)
+    .describe(
+      'UA-FER learns from mixtures of two pictures, by shares from Beta(a, a) with this a, that are both of them (Zhang et al. 2018)',
+    ),
   ferplusTest: oneOf('valid', 'test')
     .default('valid')
     .describe("FER+: the pictures to test on, FER2013's public test set (FER+'s validation) or its private one"),

@@ -11,6 +11,7 @@ import { RAW_VOTES, type VoteCounting } from '../metrics/votes.js';
 import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import { type Evaluation, evaluate } from './evaluate.js';
+import { ownCalibration } from './ownCalibration.js';
 import { readModel, takenCheckpoint } from './readModel.js';
 
 export interface CheckpointEvaluation extends Evaluation {
@@ -67,7 +68,7 @@ export async function evaluateCheckpoint(
     const evaluation = await evaluate(model, loader.epoch(0), {
       samples: dataset.test,
       epoch,
-      calibration: options.calibration,
+      calibration: options.calibration ?? ownCalibration(config),
       precision: config.precision,
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),

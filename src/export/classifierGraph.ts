@@ -222,9 +222,13 @@ function answer(context: Context, normed: Value): void {
   const feature = unit(context, cls, 1); // (N, D)
   const texts = layers.float('text', turned(text), [embedDim, classes]);
   const affinities = graph.node('MatMul', [unit(context, local, 2), texts]); // (N, P, C)
-  const logits = scaled(context, mixed(context, affinities, globalScore(context, feature)));
+  const global = globalScore(context, feature);
+  const { logits, probabilities, evidence } = classifier.fusion
+    ? fused(context, affinities, global, classifier.fusion)
+    : answered(context, scaled(context, mixed(context, affinities, global), scores));
   graph.output('logits', logits, 'float32', ['N', classes]);
-  graph.output('probabilities', probabilities(context, logits), 'float32', ['N', classes]);
+  graph.output('probabilities', probabilities, 'float32', ['N', classes]);
+  if (evidence) graph.output('evidence', evidence, 'float32', ['N', classes]);
   graph.output('affinities', affinities, 'float32', ['N', patches, classes]);
   graph.output('feature', feature, 'float32', ['N', embedDim]);
 }
@@ -269,11 +273,16 @@ function mixed(context: Context, affinities: Value, global: Value): Value {
   const { alpha, branch, topk, normalizeScores } = classifier.scores;
   const prepared = (score: Value) => (normalizeScores ? unit(context, score, 1) : score);
   if (branch === 'global') return prepared(global);
-  const [largest] = graph.nodes('TopK', [affinities, layers.ints(topk)], 2, { axis: 1 }) as [Value, Value];
-  const local = prepared(meanOfLargest(context, largest));
+  const local = prepared(localScore(context, affinities, topk));
   if (branch === 'local') return local;
   const weighted = (score: Value, weight: number) => graph.node('Mul', [score, layers.scalar(weight)]);
   return graph.node('Add', [weighted(local, alpha), weighted(prepared(global), 1 - alpha)]);
+}
+
+function localScore(context: Context, affinities: Value, topk: number): Value {
+  const { graph, layers } = context;
+  const [largest] = graph.nodes('TopK', [affinities, layers.ints(topk)], 2, { axis: 1 }) as [Value, Value];
+  return meanOfLargest(context, largest);
 }
 
 /** (N, k, C) to (N, C), as a product a picture: ONNX Runtime's mean adds up otherwise for one picture than for several. */
@@ -282,18 +291,90 @@ function meanOfLargest({ graph, layers, classifier: { scores } }: Context, large
   return graph.node('Squeeze', [graph.node('MatMul', [shares, largest]), layers.ints(1)]);
 }
 
-function scaled({ graph, layers, classifier: { scores } }: Context, logits: Value): Value {
-  return scores.scale === 1 ? logits : graph.node('Mul', [logits, layers.scalar(scores.scale)]);
+/** scale (score + shift). */
+function scaled({ graph, layers }: Context, score: Value, { scale, shift }: { scale: number; shift: number }): Value {
+  const moved = shift === 0 ? score : graph.node('Add', [score, layers.scalar(shift)]);
+  return scale === 1 ? moved : graph.node('Mul', [moved, layers.scalar(scale)]);
 }
 
-/** Softmax; or the mean of the Dirichlet distribution with a = evidence + 1, whose evidence becomes an output too. */
-function probabilities(context: Context, logits: Value): Value {
-  const { graph, layers, classifier } = context;
-  if (classifier.answer === 'softmax') return graph.node('Softmax', [logits], { axis: 1 });
+interface AnswerValues {
+  logits: Value;
+  probabilities: Value;
+  /** Of a Dirichlet distribution with a = evidence + 1. */
+  evidence?: Value;
+}
+
+/** Softmax of logits, or what they say as evidence. */
+function answered(context: Context, logits: Value): AnswerValues {
+  const { graph, classifier } = context;
+  if (classifier.answer === 'softmax') return { logits, probabilities: graph.node('Softmax', [logits], { axis: 1 }) };
   const evidence = evidenceOf(context, logits);
-  graph.output('evidence', evidence, 'float32', ['N', classifier.text.dims[0] as number]);
-  const alpha = graph.node('Add', [evidence, layers.scalar(1)]);
-  return graph.node('Div', [alpha, sumOverClasses(context, alpha)]);
+  return { logits, evidence, probabilities: dirichletMean(context, alphaOf(context, evidence)) };
+}
+
+/** Evidence of each branch, fused as `src/uafer/fusion.ts` does. */
+function fused(context: Context, affinities: Value, global: Value, fusion: NonNullable<Classifier['fusion']>): AnswerValues {
+  const { graph, classifier } = context;
+  const { topk, normalizeScores } = classifier.scores;
+  const own = (score: Value, scale: { scale: number; shift: number }) =>
+    evidenceOf(context, scaled(context, normalizeScores ? unit(context, score, 1) : score, scale));
+  const first = own(global, fusion.global);
+  const second = own(localScore(context, affinities, topk), fusion.local);
+  const evidence = fusedEvidence(context, fusion.rule, first, second);
+  const alpha = alphaOf(context, evidence);
+  return { logits: graph.node('Log', [alpha]), evidence, probabilities: dirichletMean(context, alpha) };
+}
+
+function fusedEvidence(context: Context, rule: NonNullable<Classifier['fusion']>['rule'], first: Value, second: Value): Value {
+  const { graph, layers, classifier } = context;
+  const classes = classifier.text.dims[0] as number;
+  const sum = graph.node('Add', [first, second]);
+  switch (rule) {
+    case 'cumulative':
+      return sum;
+    case 'dempster':
+      return graph.node('Add', [sum, graph.node('Mul', [graph.node('Mul', [first, second]), layers.scalar(1 / classes)])]);
+    case 'average':
+      return averagedEvidence(context, first, second);
+  }
+}
+
+/** (e1' + e2') / 2 of evidence that is discounted by the conflict d: e' = e C (1 - d) / (C + d sum e). */
+function averagedEvidence(context: Context, first: Value, second: Value): Value {
+  const { graph, layers, classifier } = context;
+  const classes = layers.scalar(classifier.text.dims[0] as number);
+  const mul = (a: Value, b: Value) => graph.node('Mul', [a, b]);
+  // Not `sumOverClasses`: with as many of its small values alive at once, ONNX Runtime's memory pattern mixes them up (`src/onnx/network.ts`),
+  // and others run these files with it.
+  const sum = (x: Value) => graph.node('ReduceSum', [x, layers.ints(1)], { keepdims: 1 });
+  const [one, other] = [first, second].map((evidence) => {
+    const total = sum(evidence);
+    const strength = graph.node('Add', [total, classes]);
+    return { evidence, total, strength, mean: graph.node('Div', [alphaOf(context, evidence), strength]) };
+  }) as [Opinion, Opinion];
+  const apart = sum(graph.node('Abs', [graph.node('Sub', [one.mean, other.mean])]));
+  const certainty = graph.node('Div', [mul(one.total, other.total), mul(one.strength, other.strength)]);
+  const conflict = mul(mul(apart, certainty), layers.scalar(0.5));
+  const trust = graph.node('Sub', [classes, mul(conflict, classes)]); // C (1 - d)
+  const discounted = ({ evidence, total }: Opinion) =>
+    mul(evidence, graph.node('Div', [trust, graph.node('Add', [mul(conflict, total), classes])]));
+  return mul(graph.node('Add', [discounted(one), discounted(other)]), layers.scalar(0.5));
+}
+
+/** Values (N, C) and (N, 1) of one branch. */
+interface Opinion {
+  evidence: Value;
+  total: Value;
+  strength: Value;
+  mean: Value;
+}
+
+function alphaOf({ graph, layers }: Context, evidence: Value): Value {
+  return graph.node('Add', [evidence, layers.scalar(1)]);
+}
+
+function dirichletMean(context: Context, alpha: Value): Value {
+  return context.graph.node('Div', [alpha, sumOverClasses(context, alpha)]);
 }
 
 /** (N, C) to (N, 1), as a product a picture (see `meanOfLargest`). */

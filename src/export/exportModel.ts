@@ -6,6 +6,7 @@ import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { datasetRow, loadDataset } from '../data/datasets.js';
 import { UaferError } from '../errors.js';
+import { ownCalibration } from '../evaluate/ownCalibration.js';
 import { readClasses, readModel, takenCheckpoint } from '../evaluate/readModel.js';
 import { writeFileAtomically, writePiecesAtomically } from '../files.js';
 import { loadNetwork, type Network } from '../onnx/network.js';
@@ -199,6 +200,7 @@ function modelFile(
   metrics: Record<string, number | null> | null,
 ): ModelFile {
   const side = architecture.imageSize / architecture.patchSize;
+  const read = calibration ?? ownCalibration(config);
   const { mean, deviation } = preprocessing;
   return {
     format: 'uafer-model',
@@ -209,7 +211,7 @@ function modelFile(
     preprocessing: { ...preprocessing, mean: [...mean], deviation: [...deviation] },
     patches: { rows: side, columns: side, topk: scores.topk },
     answer: answer === 'softmax' ? { kind: 'softmax' } : { kind: 'evidence', evidence: answer },
-    ...(calibration && { calibration }),
+    ...(read && { calibration: read }),
     ...(metrics && { metrics }),
     source: { checkpoint: basename(resolve(checkpoint)), recipe: basename(config.recipe), dataset: config.dataset },
     licence,

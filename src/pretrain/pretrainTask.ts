@@ -19,6 +19,7 @@ import { UaferError } from '../errors.js';
 import { createRandom, STREAMS, symmetricBeta } from '../random.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
+import { softCrossEntropy } from '../task/softCrossEntropy.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
@@ -75,7 +76,9 @@ export function createPretrainModel(config: TrainConfig, classes: readonly strin
         normalizeScores: false,
         patchProjection: false,
         scale: Math.exp(clip.logitScale.item()),
+        shift: 0,
       },
+      fusion: null,
       answer: 'softmax',
     }),
   };
@@ -221,7 +224,7 @@ function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, setti
   const scale = ops.exp(ops.clamp(clip.logitScale, null, MAX_LOG_SCALE));
   const lossOfScore = (score: Tensor) => {
     const logits = ops.toDtype(ops.mul(score, scale), 'float32');
-    return crossEntropy(adjustment ? ops.add(logits, adjustment) : logits, targets);
+    return softCrossEntropy(adjustment ? ops.add(logits, adjustment) : logits, targets);
   };
   const lossGlobal = lossOfScore(globalScore(unitLength(cls, -1), text));
   const lossLocal = lossOfScore(localScore(unitLength(patches, -1), text, topk));
@@ -275,9 +278,4 @@ function targetsOf({ votes, labels }: Batch, classes: number, device: string): T
   const rows = labels.length;
   if (votes) return tensor(votes, [rows, classes], { device });
   return ops.toDtype(ops.oneHot(tensor(labels, [rows], { device }), classes), 'float32');
-}
-
-/** Mean over the batch of -sum_c target_c log softmax(logits)_c. */
-function crossEntropy(logits: Tensor, targets: Tensor): Tensor {
-  return ops.neg(ops.mean(ops.sum(ops.mul(targets, ops.logSoftmax(logits, 1)), 1)));
 }

@@ -15,6 +15,7 @@ import { datasetRow } from '../data/datasets.js';
 import type { Batch } from '../data/types.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
+import { ownCalibration } from '../evaluate/ownCalibration.js';
 import { writeFileAtomically } from '../files.js';
 import { writeReport } from '../report/runReport.js';
 import type { Progress } from '../run/checkpoint.js';
@@ -203,6 +204,7 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
   const score = () =>
     evaluate(task, test.epoch(0), {
       samples: task.dataset.test,
+      calibration: ownCalibration(config),
       epoch: run.progress.epoch,
       precision: config.precision,
       device: config.device,

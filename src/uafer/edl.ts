@@ -2,14 +2,14 @@
 
 import type { LossConfig } from '../config/schema.js';
 import { noGrad, ops, scope, type Tensor } from '../engine/index.js';
-import { type Dirichlet, dirichlet } from './evidence.js';
+import type { Dirichlet } from './evidence.js';
 import { accuracyVersusUncertainty, klToUniform, misleadingAlpha } from './ruc.js';
 
 /** Dimension of the classes in (B, C). */
 const CLASSES = 1;
 
 /** What decides an evidential loss. */
-export type EdlConfig = Pick<LossConfig, 'edlType' | 'evidence' | 'withKl' | 'withAvu' | 'disentangle'>;
+export type EdlConfig = Pick<LossConfig, 'edlType' | 'withKl' | 'withAvu' | 'disentangle'>;
 
 /** The terms of an evidential loss, each (B, 1). */
 export interface EdlTerms {
@@ -23,23 +23,22 @@ export interface EdlTerms {
 }
 
 /**
- * The terms of the evidential loss of one batch. `cross_entropy` always has KL; the others on request. AvU belongs to `log` and
+ * The terms of the evidential loss of one batch's opinions (B, C). `cross_entropy` always has KL; the others on request. AvU belongs to `log` and
  * `digamma`, and only without KL. `mse` and `cross_entropy` report the variance.
  *
- * @param logits (B, C)
  * @param labels (B) int64
  * @param coefficient of annealing, in [0, 1]
  */
-export function edlTerms(logits: Tensor, labels: Tensor, config: EdlConfig, coefficient: number): EdlTerms {
-  const { edlType, evidence, disentangle } = config;
+export function edlTerms(opinion: Dirichlet, labels: Tensor, config: EdlConfig, coefficient: number): EdlTerms {
+  const { edlType, disentangle } = config;
   const likelihood = edlType === 'log' || edlType === 'digamma';
   const withKl = config.withKl || edlType === 'cross_entropy';
   return scope(() => {
-    const y = ops.toDtype(ops.oneHot(labels, logits.shape[CLASSES] as number), logits.dtype); // (B, C)
-    const opinion = dirichlet(logits, evidence);
+    const { alpha } = opinion;
+    const y = ops.toDtype(ops.oneHot(labels, alpha.shape[CLASSES] as number), alpha.dtype); // (B, C)
     const terms: EdlTerms = { classification: classificationTerm(opinion, y, edlType) };
     if (!likelihood) terms.variance = noGrad(() => dirichletVariance(opinion));
-    if (withKl) terms.kl = ops.mul(klToUniform(misleadingAlpha(opinion.alpha, y)), coefficient);
+    if (withKl) terms.kl = ops.mul(klToUniform(misleadingAlpha(alpha, y)), coefficient);
     else if (likelihood && config.withAvu) {
       terms.avu = accuracyVersusUncertainty(opinion, labels, coefficient, { disentangle });
     }

@@ -34,8 +34,12 @@ export interface Dirichlet {
  * @param logits (B, C)
  */
 export function dirichlet(logits: Tensor, name: EvidenceName): Dirichlet {
+  return scope(() => dirichletOf(evidenceOf(logits, name)));
+}
+
+/** The Dirichlet distributions with a = evidence + 1, of evidence (B, C) of at least 0. */
+export function dirichletOf(evidence: Tensor): Dirichlet {
   return scope(() => {
-    const evidence = evidenceOf(logits, name); // (B, C)
     const alpha = ops.add(evidence, 1); // (B, C)
     const strength = ops.sum(alpha, CLASSES, true); // (B, 1)
     return {
@@ -43,7 +47,7 @@ export function dirichlet(logits: Tensor, name: EvidenceName): Dirichlet {
       alpha,
       strength,
       belief: ops.div(evidence, strength), // (B, C)
-      uncertainty: ops.div(logits.shape[CLASSES] as number, strength), // (B, 1)
+      uncertainty: ops.div(evidence.shape[CLASSES] as number, strength), // (B, 1)
       probability: ops.div(alpha, strength), // (B, C)
     };
   });

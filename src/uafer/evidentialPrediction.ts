@@ -1,11 +1,10 @@
 import type { Tensor } from '../engine/index.js';
 import { floats } from '../task/softmaxPrediction.js';
 import type { BatchPrediction } from '../task/task.js';
-import { dirichlet, type EvidenceName } from './evidence.js';
+import type { Dirichlet } from './evidence.js';
 
-/** What logits (B, C) say as evidence: expected probabilities, vacuity and the evidence itself. */
-export function evidentialPrediction(logits: Tensor, name: EvidenceName): BatchPrediction {
-  const { probability, uncertainty, evidence } = dirichlet(logits, name);
+/** An answer that is a Dirichlet distribution: expected probabilities, vacuity and the evidence itself, beside the logits (B, C) of its classes. */
+export function evidentialPrediction(logits: Tensor, { probability, uncertainty, evidence }: Dirichlet): BatchPrediction {
   return {
     logits: floats(logits),
     probabilities: floats(probability),

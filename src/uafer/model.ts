@@ -8,6 +8,8 @@ import type { ModelConfig } from '../config/schema.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import { type Affinities, affinities } from './mfd.js';
+import { classTemplates } from './prompts.js';
+import { createScales, scaleAffinities } from './relationScale.js';
 
 /** Name of `visual.proj` in the original's checkpoints. */
 const PROJECTION = 'projection_dist';
@@ -39,7 +41,11 @@ export function createUaFer(clip: Clip, classes: readonly string[], config: Mode
   if (config.topk > patches) {
     throw new UaferError('USAGE', `--topk ${config.topk}: these CLIP weights make ${patches} patches of a picture.`);
   }
-  const state = { ...originalNames(clip.vision.weights), ...(config.patchProjection ? patchProjection(clip) : {}) };
+  const state = {
+    ...originalNames(clip.vision.weights),
+    ...(config.patchProjection ? patchProjection(clip) : {}),
+    ...createScales(clip, config),
+  };
   return { config, state, tower: towerOf(clip.vision, state), text: classTexts(clip, classes, config.prompt) };
 }
 
@@ -54,20 +60,33 @@ export function towerOf({ architecture }: VisionTower, state: Readonly<Record<st
   return { architecture, weights: { ...state, proj: state[PROJECTION] as Tensor } };
 }
 
-/** Text features of the class prompts: of the bare names in the released code. */
+/** Text features of the class prompts, of the bare names in the released code; of several templates the mean of their features of unit length. */
 export function classTexts(clip: Clip, classes: readonly string[], prompt: string): UaFer['text'] {
   const { text } = clip;
   if (!text)
     throw new UaferError('USAGE', 'These weights have no text tower: give CLIP weights that have one with --clip-path.');
   const { contextLength, vocabularySize } = text.architecture;
-  const prompts = classes.map((name) => prompt.replaceAll('{class}', name));
-  const { ids, shape } = createTokenizer({ vocabularySize }).tokenize(prompts, { contextLength });
+  const tokenizer = createTokenizer({ vocabularySize });
+  const device = (clip.vision.weights.class_embedding as Tensor).device;
+  const featuresOf = (template: string) => {
+    const prompts = classes.map((name) => template.replaceAll('{class}', name));
+    const { ids, shape } = tokenizer.tokenize(prompts, { contextLength });
+    return encodeText(text, tensor(ids, shape, { device }));
+  };
   return noGrad(() =>
     scope(() => {
-      const device = (clip.vision.weights.class_embedding as Tensor).device;
-      const raw = encodeText(text, tensor(ids, shape, { device }));
+      const features = classTemplates(prompt).map(featuresOf);
+      const raw =
+        features.length === 1 ? (features[0] as Tensor) : mean(features.map((feature) => unitLength(feature, FEATURES)));
       return { raw, unit: unitLength(raw, FEATURES) };
     }),
+  );
+}
+
+function mean(tensors: readonly Tensor[]): Tensor {
+  return ops.div(
+    tensors.reduce((total, x) => ops.add(total, x)),
+    tensors.length,
   );
 }
 
@@ -96,7 +115,7 @@ export function forward(model: UaFer, images: Tensor, text: Tensor): UaFerOutput
 export function forwardTokens(model: UaFer, tokens: Tensor, text: Tensor): UaFerOutput {
   return scope(() => {
     const { cls, patches } = unitFeatures(model, tokens);
-    return { ...affinities(cls, patches, text, model.config), cls };
+    return { ...scaleAffinities(affinities(cls, patches, text, model.config), model.state), cls };
   });
 }
 

@@ -1,3 +1,4 @@
+import { unitLength } from '../clip/affinity.js';
 import type { Classifier } from '../clip/classifier.js';
 import { stemConvolutions } from '../clip/stem.js';
 import { type Clip, clipOf } from '../clip/towers.js';
@@ -5,15 +6,20 @@ import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type Visio
 import type { TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
 import type { Batch, Dataset } from '../data/types.js';
+import { voteCounts } from '../data/voteCounts.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import { type BatchPrediction, isRunningStatistic, type LossParts, type Model, type Moment, type Task } from '../task/task.js';
+import { dirichlet, dirichletOf } from './evidence.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
 import { localAffinities } from './heatmap.js';
-import { classificationLoss, distillationLoss } from './losses.js';
+import { classificationLoss, distillationLoss, opinionsLoss, type Targets } from './losses.js';
+import { blended, mixed, reversed } from './mixup.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
+import { fusesOpinions, opinionsOf } from './opinions.js';
+import { scaleOf } from './relationScale.js';
 
 export interface UaFerTaskOptions {
   /**
@@ -31,6 +37,7 @@ interface Taught {
 
 /** Training and evaluation of UA-FER as `config` says, from CLIP weights. */
 export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Clip, options: UaFerTaskOptions = {}): Task {
+  fusesOpinions(config);
   const onDevice = moved(clip, config.device);
   const model = createUaFer(onDevice, dataset.classes, config.model);
   const { layers, stem } = model.tower.architecture;
@@ -44,7 +51,7 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
     ...answering(model, dataset.classes, config),
     dataset,
     groups,
-    loss: (batch, moment) => lossOf(teach(imagesOf(batch, config)), config, batch, moment),
+    loss: (batch, moment) => lossOf(teach, dataset, config, batch, moment),
   };
 }
 
@@ -62,7 +69,15 @@ export function createUaFerModel(
       embedDim: clip.architecture.embedDim,
       weights: model.tower.weights,
       text: evaluationText(model),
-      scores: { ...config.model, scale: 1 },
+      scores: { ...config.model, ...scaleOf(model.state, 'mixed') },
+      fusion:
+        config.model.fusion === 'none'
+          ? null
+          : {
+              rule: config.model.fusion,
+              global: scaleOf(model.state, 'global'),
+              local: scaleOf(model.state, 'local'),
+            },
       answer: config.loss.lossFunction === 'edl' ? config.loss.evidence : 'softmax',
     }),
   };
@@ -129,26 +144,66 @@ function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
   });
 }
 
-function lossOf({ student, teacher }: Taught, config: TrainConfig, batch: Batch, moment: Moment): LossParts {
-  const labels = tensor(batch.labels, [batch.labels.length], { device: config.device });
-  const { loss, parts } = classificationLoss(student.logits, labels, config.loss, moment);
-  const distillation = distillationLoss(student.cls, teacher);
+function lossOf(
+  teach: (images: Tensor) => Taught,
+  { train, classes }: Dataset,
+  config: TrainConfig,
+  batch: Batch,
+  moment: Moment,
+): LossParts {
+  const { images, share } = mixed(imagesOf(batch, config), config, moment);
+  const { student, teacher } = teach(images);
+  const own = answerLoss(student, targetsOf({ train, classes }, batch, config), config, moment);
+  const { loss, parts } =
+    share === 1
+      ? own
+      : blended(own, answerLoss(student, targetsOf({ train, classes }, reversed(batch), config), config, moment), share);
+  const distillation = distillationLoss(student.cls, config.loss.unitTeacher ? unitLength(teacher, -1) : teacher);
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
 }
 
-function predictionOf({ logits, cls }: UaFerOutput, { loss }: TrainConfig): BatchPrediction {
-  const answer = loss.lossFunction === 'edl' ? evidentialPrediction(logits, loss.evidence) : softmaxPrediction(logits);
-  return { ...answer, features: floats(cls) };
+function answerLoss(student: UaFerOutput, targets: Targets, config: TrainConfig, moment: Moment): LossParts {
+  if (fusesOpinions(config)) return opinionsLoss(opinionsOf(student, config), targets.labels, config.loss, moment);
+  return classificationLoss(student.logits, targets, config.loss, moment);
 }
 
-/** The original's test loss of a batch: without distillation. */
-function testLoss({ logits }: BatchPrediction, labels: BigInt64Array, { loss, optimizer }: TrainConfig, epoch: number): number {
+function targetsOf(
+  { train, classes }: Pick<Dataset, 'train' | 'classes'>,
+  { labels, indices, votes }: Pick<Batch, 'labels' | 'indices' | 'votes'>,
+  { device, loss, data }: TrainConfig,
+): Targets {
+  return {
+    labels: tensor(labels, [labels.length], { device }),
+    ...(loss.lossFunction === 'dm' ? { counts: voteCounts(train, indices, classes.length, data.singleVotes) } : {}),
+    ...(loss.target === 'votes' && votes ? { shares: votes } : {}),
+  };
+}
+
+function predictionOf(output: UaFerOutput, config: TrainConfig): BatchPrediction {
+  return { ...answerOf(output, config), features: floats(output.cls) };
+}
+
+function answerOf(output: UaFerOutput, config: TrainConfig): BatchPrediction {
+  const { logits } = output;
+  const { lossFunction, evidence } = config.loss;
+  if (lossFunction !== 'edl') return softmaxPrediction(logits);
+  if (!fusesOpinions(config)) return evidentialPrediction(logits, dirichlet(logits, evidence));
+  const { fused } = opinionsOf(output, config);
+  return evidentialPrediction(ops.log(fused.alpha), fused);
+}
+
+/** The original's test loss of a batch: without distillation. Of fused opinions that of the fused one alone. */
+function testLoss({ logits, evidence }: BatchPrediction, labels: BigInt64Array, config: TrainConfig, epoch: number): number {
   return noGrad(() =>
     scope(() => {
-      const rows = labels.length;
-      const scores = tensor(logits, [rows, logits.length / rows]);
-      const options = { ...loss, lambdaRuc: 1 }; // the original's test leaves the weight out
-      return classificationLoss(scores, tensor(labels, [rows]), options, { epoch, epochs: optimizer.epochs }).loss.item();
+      const shape = [labels.length, logits.length / labels.length];
+      const targets = { labels: tensor(labels, [labels.length]) };
+      const moment = { epoch, epochs: config.optimizer.epochs };
+      const options = { ...config.loss, lambdaRuc: 1 }; // the original's test leaves the weight out
+      if (!fusesOpinions(config)) return classificationLoss(tensor(logits, shape), targets, options, moment).loss.item();
+      const fused = dirichletOf(tensor(evidence as Float32Array, shape));
+      const opinions = { fused, global: fused, local: fused };
+      return opinionsLoss(opinions, targets.labels, { ...options, lambdaBranch: 0 }, moment).loss.item();
     }),
   );
 }

@@ -209,7 +209,23 @@ test('what changes nothing beside other settings is told, where it was made, and
     '--extra-smoothing has no effect here: no pictures are added (--extra-path).',
   ]);
   expect(notes({ 'data.extraSmoothing': 0.1, 'data.extraPath': 'more', dataset: 'ferplus' })).toEqual([
-    '--extra-smoothing has no effect here: the losses of UA-FER take the label alone.',
+    '--extra-smoothing has no effect here: only cross-entropy with the votes (--target votes) takes shares.',
+  ]);
+  const votes = { dataset: 'ferplus', 'data.votes': 'distribution' };
+  expect(notes({ ...votes, 'loss.lossFunction': 'dm', 'data.singleVotes': 'drop' })).toEqual([]);
+  expect(notes({ ...votes, 'loss.lossFunction': 'ce', 'loss.target': 'votes' })).toEqual([]);
+  expect(notes({ 'loss.target': 'votes', 'data.singleVotes': 'drop', 'loss.lambdaBranch': 2 })).toEqual([
+    '--lambda-branch has no effect here: opinions are not fused.',
+    '--target has no effect here: only ce has a choice, and the loss is edl.',
+    '--single-votes has no effect here: the loss is not the likelihood of the votes.',
+  ]);
+  expect(notes({ 'loss.unitTeacher': true, 'loss.lambdaKd': 0 })).toEqual([
+    '--unit-teacher has no effect here: distillation has no weight.',
+  ]);
+  const fused = { 'model.fusion': 'average', 'loss.withAvu': true, 'loss.withKl': true, 'loss.lambdaBranch': 2 };
+  expect(notes(fused)).toEqual([]);
+  expect(notes({ ...fused, 'model.alpha': 0.3 })).toEqual([
+    '--alpha has no effect here: evidence is fused, and not the scores.',
   ]);
   const file = yaml('loss:\n  lossFunction: ce\n  annealing: exp\n');
   expect(notes({}, file)).toEqual([

@@ -25,6 +25,8 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       normalizeScores: true,
       rawTextAtEvaluation: true,
       prompt: '{class}',
+      fusion: 'none',
+      learnedScale: false,
     },
     loss: {
       lossFunction: 'ce',
@@ -36,6 +38,9 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       disentangle: false,
       lambdaKd: 1,
       lambdaRuc: 1,
+      lambdaBranch: 1,
+      target: 'label',
+      unitTeacher: false,
     },
     optimizer: {
       lr: 1e-2,
@@ -60,6 +65,8 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       shuffle: true,
       sampler: 'default',
       votes: 'majority',
+      singleVotes: 'keep',
+      mixup: 0,
       ferplusTest: 'valid',
       validShare: 0,
       extraSmoothing: 0,

@@ -63,7 +63,7 @@ describe.each(cases)("the original's numbers: %s on %s", (edlType, evidence) => 
     expect(own.length).toBeGreaterThan(0);
     for (const row of own) {
       scope(() => {
-        const terms = edlTerms(inputs[row.input] as Tensor, labels, configOf(row), coefficientOf(row));
+        const terms = edlTerms(dirichlet(inputs[row.input] as Tensor, row.evidence), labels, configOf(row), coefficientOf(row));
         const { loss_cls, loss_var, loss_kl, loss_avu } = row.values;
         expectClose(toArray(terms.classification), loss_cls, { absolute: 1e-5 });
         expect(terms.kl === undefined).toBe(loss_kl === undefined);
@@ -80,7 +80,7 @@ describe.each(cases)("the original's numbers: %s on %s", (edlType, evidence) => 
     for (const row of own) {
       scope(() => {
         const when = { epoch: row.epoch, epochs: row.total_epoch };
-        const lossOf = (x: Tensor) => classificationLoss(x, labels, configOf(row), when).loss;
+        const lossOf = (x: Tensor) => classificationLoss(x, { labels }, configOf(row), when).loss;
         const logits = ops.clone(inputs[row.input] as Tensor);
         expectClose([lossOf(logits).item()], [row.rank_loss], { absolute: 1e-5 });
         expectClose(gradientAt(logits, lossOf), row.grad_logits.flat(), { absolute: 1e-6, relative: 1e-4 });
@@ -103,7 +103,12 @@ it("AvU gives the original's numbers where its loss leaves them out, too", () =>
 
 describe('without evidence, over C = 7 classes', () => {
   const terms = (edlType: EdlType) =>
-    edlTerms(tensor(new Float64Array(7), [1, 7]), tensor(BigInt64Array.of(2n), [1]), lossConfig({ edlType }), 1);
+    edlTerms(
+      dirichlet(tensor(new Float64Array(7), [1, 7]), 'relu'),
+      tensor(BigInt64Array.of(2n), [1]),
+      lossConfig({ edlType }),
+      1,
+    );
 
   it.each([
     ['mse', 6 / 7],
@@ -123,7 +128,7 @@ describe('without evidence, over C = 7 classes', () => {
 it('reports the variance without a gradient', () => {
   const logits = tensor([0.5, -0.2, 0.1], [1, 3]);
   logits.requiresGrad = true;
-  const { classification, variance } = edlTerms(logits, tensor(BigInt64Array.of(0n), [1]), lossConfig(), 1);
+  const { classification, variance } = edlTerms(dirichlet(logits, 'relu'), tensor(BigInt64Array.of(0n), [1]), lossConfig(), 1);
   expect(classification.requiresGrad).toBe(true);
   expect(variance?.requiresGrad).toBe(false);
 });
@@ -145,7 +150,7 @@ describe('gradients agree with finite differences', () => {
   it.each(combinations)('%s on %s %s', (edlType, evidence, _, changes) => {
     scope(() => {
       const config = lossConfig({ edlType, evidence, ...changes });
-      const lossOf = (x: Tensor) => classificationLoss(x, labels, config, { epoch: 4, epochs: 50 }).loss;
+      const lossOf = (x: Tensor) => classificationLoss(x, { labels }, config, { epoch: 4, epochs: 50 }).loss;
       const { shape } = inputs.wide as Tensor;
       const point = toArray(inputs.wide as Tensor);
       const slopes = gradientAt(tensor(Float64Array.from(point), shape), lossOf);
@@ -158,8 +163,8 @@ it("of given Dirichlet parameters: error and variance are the original's", () =>
   const { alpha, labels, err, var: variance } = readSafetensors(fixture('kl.safetensors')).tensors as Record<string, Tensor>;
   // With relu, evidence alpha - 1 is its own logit.
   const logits = ops.sub(alpha as Tensor, 1);
-  const config = { edlType: 'mse', evidence: 'relu', withKl: false, withAvu: false, disentangle: false } as const;
-  const terms = edlTerms(logits, labels as Tensor, config, 0);
+  const config = { edlType: 'mse', withKl: false, withAvu: false, disentangle: false } as const;
+  const terms = edlTerms(dirichlet(logits, 'relu'), labels as Tensor, config, 0);
   expectClose(toArray(terms.classification), toArray(err as Tensor), { absolute: 1e-5 });
   expectClose(toArray(terms.variance as Tensor), toArray(variance as Tensor), { absolute: 1e-5 });
 });

@@ -12,6 +12,9 @@ export function lossConfig(changes: Partial<LossConfig> = {}): LossConfig {
     disentangle: false,
     lambdaKd: 1,
     lambdaRuc: 1,
+    lambdaBranch: 1,
+    target: 'label',
+    unitTeacher: false,
     ...changes,
   };
 }
