@@ -65,8 +65,6 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');
   if (hasOption(dataset, 'votes') && data.votes === 'distribution' && !takesVotes)
     add(`pictures without a majority are added, but the loss ${loss.lossFunction} takes the label alone`, 'data.votes');
-  if (loss.lossFunction === 'ce' && loss.target === 'votes' && !hasOption(dataset, 'votes'))
-    add(`${dataset} has no votes`, 'loss.target');
   return found;
 }
 

@@ -10,6 +10,7 @@ import { FERPLUS_CLASSES, type FerplusTest, loadFerplus, type VoteRule } from '.
 import { loadFolder, loadFolderValidation } from './folder.js';
 import { loadRafdb, RAFDB_CLASSES } from './rafdb.js';
 import type { Dataset, Parts } from './types.js';
+import { withVotes } from './votesFile.js';
 
 /** What a loader is told. */
 export interface LoadOptions {
@@ -124,7 +125,8 @@ export function loadDataset(options: { name: string; dataPath: string } & Partia
   const { name, dataPath, parts = 'all' } = options;
   const why = whyAbsent(dataPath);
   if (why) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} ${why}`);
-  const dataset = datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts });
+  const listed = datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts });
+  const dataset = withVotes(listed, parts);
   for (const part of ['train', 'test'] as const) {
     const wanted = parts === 'all' || part === 'test';
     if (wanted && dataset[part].length === 0) throw new UaferError('DATA', `${dataPath}: the data set has no ${part} pictures`);

@@ -6,6 +6,7 @@ import { loadDataset } from '../data/datasets.js';
 import { addTraining } from '../data/merge.js';
 import type { Dataset } from '../data/types.js';
 import { keepOut } from '../data/validation.js';
+import { VOTES_FILE } from '../data/votesFile.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { createPretrainModel, createPretrainTask } from '../pretrain/pretrainTask.js';
 import { readDescription } from '../task/modelDescription.js';
@@ -57,11 +58,23 @@ function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: 
   return colour ? { ...preprocessing, colour } : preprocessing;
 }
 
-function trainingData({ dataset: name, dataPath, data }: TrainConfig): Dataset {
+function trainingData({ task, dataset: name, dataPath, data, loss }: TrainConfig): Dataset {
   const { votes, ferplusTest, subjectPattern, validShare } = data;
   const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern });
   const dataset = keepOut(whole, validShare);
+  const told = task === 'uafer' && takesVotes(loss) ? withoutVotesTold(dataset) : dataset;
   return data.extraPath === undefined
-    ? dataset
-    : addTraining(dataset, loadDataset({ name: 'folder', dataPath: data.extraPath }), data.extraSmoothing);
+    ? told
+    : addTraining(told, loadDataset({ name: 'folder', dataPath: data.extraPath }), data.extraSmoothing);
+}
+
+function takesVotes({ lossFunction, target }: TrainConfig['loss']): boolean {
+  return lossFunction === 'dm' || (lossFunction === 'ce' && target === 'votes');
+}
+
+/** A label alone is one vote, and one vote says nothing of how sure people are. */
+function withoutVotesTold(dataset: Dataset): Dataset {
+  if (dataset.train.some(({ voteCounts }) => voteCounts !== undefined)) return dataset;
+  const note = `No votes are known: each label counts as one vote, which says nothing of how far people agree. ${VOTES_FILE} beside the lists can tell (README).`;
+  return { ...dataset, notes: [...(dataset.notes ?? []), note] };
 }

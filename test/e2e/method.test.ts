@@ -1,5 +1,5 @@
 /** The paper's method and ours through the real commands: trained, resumed, evaluated, exported, and answering for a picture. */
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,6 +84,30 @@ describe.each([
     });
   }, 60_000);
 });
+
+it('learns from votes.csv beside the lists, and tells where there are no votes', async () => {
+  const faces = join(folder, 'voted');
+  cpSync(join(folder, 'faces'), faces, { recursive: true });
+  const lines = ['happy', 'sad'].flatMap((label) =>
+    Array.from({ length: 10 }, (_, i) => `${label}/${i}.png,${label === 'happy' ? '6,3,1' : '1,9,0'}`),
+  );
+  writeFileSync(join(faces, 'votes.csv'), ['file,happy,sad,unknown', ...lines].join('\n'));
+  const started = (path: string, out: string) =>
+    run(
+      ...['train', '--recipe', 'uafer+', '--clip-path', 'clip.safetensors', '--dataset', 'folder', '--data-path', path],
+      ...['--out', out, '--device', 'cpu', '--topk', '4', '--batch-size', '4', '--epochs', '1', '--warmup-epochs', '0'],
+    );
+  const [voted, labelled] = [await started('voted', 'with-votes'), await started('faces', 'without-votes')];
+  expect(voted.stderr).toContain('votes.csv has votes for 16 of 16 training pictures.');
+  expect(labelled.stderr).toContain('No votes are known: each label counts as one vote');
+  const firstLoss = (out: string) =>
+    JSON.parse(readFileSync(join(folder, out, 'log.jsonl'), 'utf8').split('\n')[0] as string).loss;
+  // The likelihood of ten votes is far from that of one.
+  expect(firstLoss('with-votes')).toBeGreaterThan(2 * firstLoss('without-votes'));
+  await run('eval', '--checkpoint', 'with-votes', '--predictions', 'voted.json', '--quiet');
+  const [row] = JSON.parse(readFileSync(join(folder, 'voted.json'), 'utf8')).rows;
+  expect(row.votes).toHaveLength(3);
+}, 60_000);
 
 it.each([
   [['--loss-function', 'ce'], /--fusion dempster fuses evidence: expected --loss-function edl, got ce/],
