@@ -22,7 +22,7 @@ function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
     ...Object.keys(loss).map((name) => `loss.${name}`),
     ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
   ];
-  const found = [...paths, 'data.mixup', 'data.singleVotes'].map((path) => ({ path, why }));
+  const found = [...paths, 'data.mixup', 'data.countedVotes'].map((path) => ({ path, why }));
   if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
   return found;
 }
@@ -59,7 +59,7 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   }
   if (!fuses) add('opinions are not fused', 'loss.lambdaBranch');
   if (loss.lossFunction !== 'ce') add(`only ce has a choice, and the loss is ${loss.lossFunction}`, 'loss.target');
-  if (loss.lossFunction !== 'dm') add('the loss is not the likelihood of the votes', 'data.singleVotes');
+  if (loss.lossFunction !== 'dm') add('the loss is not the likelihood of the votes', 'data.countedVotes');
   if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.unitTeacher');
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
   if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');

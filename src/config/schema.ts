@@ -112,9 +112,9 @@ const dataSchema = z.strictObject({
   votes: oneOf('majority', 'distribution')
     .default('majority')
     .describe('FER+: train on pictures with a majority label, or on all with the votes as a distribution'),
-  singleVotes: oneOf('keep', 'drop')
-    .default('keep')
-    .describe('whether a vote that one annotator alone gave counts in the likelihood of the votes'),
+  countedVotes: oneOf('all', 'repeated')
+    .default('all')
+    .describe('the votes in the likelihood: all, or only answers that two annotators and more gave'),
   mixup: number(0, 1)
     .default(0)
     .describe(

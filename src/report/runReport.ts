@@ -76,7 +76,14 @@ async function trainingSection({ log: path }: RunFolder): Promise<string> {
     lineChart({ curves: lossCurves(training), x: 'step', y: 'training loss' }),
     lineChart({ curves: [curve('lr', training, (line) => line.lr)], x: 'step', y: 'learning rate' }),
   ];
-  if (epochs.length > 0) shown.push(lineChart({ curves: testCurves(epochs), x: 'step', y: 'test set', percent: true }));
+  if (epochs.length > 0) {
+    shown.push(lineChart({ curves: testCurves(epochs), x: 'step', y: 'test set', percent: true }));
+    const losses = curve('test loss', epochs, (line) => line.test_loss ?? Number.NaN);
+    if (hasPoints(losses)) shown.push(lineChart({ curves: [losses], x: 'step', y: 'test loss' }));
+    const auroc = curve('AUROC of uncertainty for errors', epochs, (line) => line.test_error_auroc ?? Number.NaN);
+    const chance = { name: 'chance', points: auroc.points.map(({ x }) => ({ x, y: 0.5 })) };
+    if (hasPoints(auroc)) shown.push(lineChart({ curves: [auroc, chance], x: 'step', y: 'AUROC for errors' }));
+  }
   const lines = 'loss_kd' in (training[0] ?? {}) ? `<p>${LOSSES}</p>` : '';
   return section('Training', lines + shown.join(''));
 }
@@ -95,6 +102,8 @@ function testCurves(epochs: readonly EpochLine[]): Curve[] {
   const rows = METRICS.filter((row) => 'headline' in row);
   return rows.map(({ title, logged }) => curve(title, epochs, (line) => line[`test_${logged}`] ?? Number.NaN));
 }
+
+const hasPoints = ({ points }: Curve) => points.some(({ y }) => Number.isFinite(y));
 
 function curve<Line extends LogLine>(name: string, lines: readonly Line[], y: (line: Line) => number): Curve {
   return { name, points: lines.map((line) => ({ x: line.step, y: y(line) })) };

@@ -174,7 +174,7 @@ function targetsOf(
 ): Targets {
   return {
     labels: tensor(labels, [labels.length], { device }),
-    ...(loss.lossFunction === 'dm' ? { counts: voteCounts(train, indices, classes.length, data.singleVotes) } : {}),
+    ...(loss.lossFunction === 'dm' ? { counts: voteCounts(train, indices, classes.length, data.countedVotes) } : {}),
     ...(loss.target === 'votes' && votes ? { shares: votes } : {}),
   };
 }

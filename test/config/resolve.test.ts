@@ -212,12 +212,12 @@ test('what changes nothing beside other settings is told, where it was made, and
     '--extra-smoothing has no effect here: only cross-entropy with the votes (--target votes) takes shares.',
   ]);
   const votes = { dataset: 'ferplus', 'data.votes': 'distribution' };
-  expect(notes({ ...votes, 'loss.lossFunction': 'dm', 'data.singleVotes': 'drop' })).toEqual([]);
+  expect(notes({ ...votes, 'loss.lossFunction': 'dm', 'data.countedVotes': 'repeated' })).toEqual([]);
   expect(notes({ ...votes, 'loss.lossFunction': 'ce', 'loss.target': 'votes' })).toEqual([]);
-  expect(notes({ 'loss.target': 'votes', 'data.singleVotes': 'drop', 'loss.lambdaBranch': 2 })).toEqual([
+  expect(notes({ 'loss.target': 'votes', 'data.countedVotes': 'repeated', 'loss.lambdaBranch': 2 })).toEqual([
     '--lambda-branch has no effect here: opinions are not fused.',
     '--target has no effect here: only ce has a choice, and the loss is edl.',
-    '--single-votes has no effect here: the loss is not the likelihood of the votes.',
+    '--counted-votes has no effect here: the loss is not the likelihood of the votes.',
   ]);
   expect(notes({ 'loss.unitTeacher': true, 'loss.lambdaKd': 0 })).toEqual([
     '--unit-teacher has no effect here: distillation has no weight.',

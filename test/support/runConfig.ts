@@ -65,7 +65,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       shuffle: true,
       sampler: 'default',
       votes: 'majority',
-      singleVotes: 'keep',
+      countedVotes: 'all',
       mixup: 0,
       ferplusTest: 'valid',
       validShare: 0,
