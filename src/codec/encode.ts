@@ -23,3 +23,14 @@ export function encodedName(name: string): string {
 function isJpeg(name: string): boolean {
   return JPEG.has(extname(name).toLowerCase());
 }
+
+/** Enough for a face of a hundred pixels, in two kilobytes. */
+const THUMBNAIL_QUALITY = 72;
+
+/** A small JPEG to look at. */
+export async function encodeThumbnail({ data, width, height }: Picture): Promise<Uint8Array> {
+  const sharp = await loadSharp();
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: THUMBNAIL_QUALITY, mozjpeg: true })
+    .toBuffer();
+}

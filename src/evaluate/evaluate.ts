@@ -1,11 +1,13 @@
-import { type Calibration, calibratedAnswer } from '../calibration/calibration.js';
+import { type Calibration, calibratedAnswer, type RawAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import type { Batch, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import type { Decision } from '../metrics/decision.js';
 import { computeMetrics, type Metrics } from '../metrics/metrics.js';
 import { inPrecision } from '../task/precision.js';
 import type { BatchPrediction, Model } from '../task/task.js';
+import { type FeatureSample, featureSampler } from './featureSample.js';
 
 /** The model's answer for one picture. */
 export interface Prediction {
@@ -21,11 +23,19 @@ export interface Prediction {
   alpha?: number[];
   /** Raw votes for the classes, then for answers that are no class, where the data set has votes. */
   votes?: readonly number[];
+  /** Of a calibrated answer: how much people would disagree, how probably it is wrong, and what is to be done with it. */
+  ambiguity?: number;
+  risk?: number;
+  decision?: Decision;
+  /** Of a calibration with conformal sets: positions of the classes among which the right one is, the most probable first. */
+  set?: number[];
 }
 
 export interface Evaluation {
   /** In the order in which the pictures came. */
   predictions: Prediction[];
+  /** Null where the network has none. */
+  features: FeatureSample | null;
   metrics: Metrics;
   /** Mean of the task's evaluation loss over batches, as the original prints it; null for a task without one. */
   loss: number | null;
@@ -66,16 +76,18 @@ export async function evaluateAnswers(
 ): Promise<Evaluation | null> {
   const predictions: Prediction[] = [];
   const losses: number[] = [];
+  const features = featureSampler(options.samples.length);
   let done = 0;
   for await (const batch of batches) {
     if (options.shouldStop?.()) return null;
     const prediction = await model.predict(batch);
+    features.add(prediction, batch.labels.length);
     predictions.push(...rows(batch, prediction, options));
     if (model.evaluationLoss) losses.push(model.evaluationLoss(prediction, batch.labels, options.epoch));
     options.onBatch?.(++done);
   }
   const metrics = computeMetrics(predictions, model.classes);
-  return { predictions, metrics, loss: losses.length > 0 ? mean(losses) : null };
+  return { predictions, features: features.taken(), metrics, loss: losses.length > 0 ? mean(losses) : null };
 }
 
 function predict(model: Model, batch: Batch, options: EvaluateOptions): BatchPrediction {
@@ -91,7 +103,7 @@ function rows(
     const { file, voteCounts } = samples[batch.indices[i] as number] as Sample;
     const own = answerAt(prediction, i, batch.labels.length);
     checkFinite([...own.logits, ...own.probabilities, own.uncertainty], file);
-    const { logits, probabilities, uncertainty, alpha } = calibration ? calibratedAnswer(own, calibration) : own;
+    const { logits, probabilities, uncertainty, alpha, ...judged } = calibration ? calibrated(own, calibration) : plain(own);
     return {
       file,
       label: Number(label),
@@ -101,21 +113,30 @@ function rows(
       uncertainty,
       ...(alpha ? { alpha } : {}),
       ...(voteCounts ? { votes: voteCounts } : {}),
+      ...judged,
     };
   });
+}
+
+/** The answer as the network gives it. */
+function plain({ evidence, ...answer }: ReturnType<typeof answerAt>) {
+  return { ...answer, alpha: evidence?.map((value) => value + 1) };
+}
+
+function calibrated(own: RawAnswer, calibration: Calibration) {
+  const { decision, set, ...answer } = calibratedAnswer(own, calibration);
+  return { ...answer, ...(decision ? { decision } : {}), ...(set ? { set } : {}) };
 }
 
 /** One picture's answer as the network gives it. */
 function answerAt({ logits, probabilities, uncertainty, evidence }: BatchPrediction, i: number, pictures: number) {
   const classes = logits.length / pictures;
   const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
-  const own = evidence ? row(evidence) : null;
   return {
     logits: row(logits),
     probabilities: row(probabilities),
     uncertainty: uncertainty[i] as number,
-    evidence: own,
-    alpha: own?.map((value) => value + 1),
+    evidence: evidence ? row(evidence) : null,
   };
 }
 

@@ -4,13 +4,17 @@ import { checkPictures } from '../data/checkPictures.js';
 import { loadDataset, transformFor } from '../data/datasets.js';
 import { type BatchSource, createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
-import type { Dataset } from '../data/types.js';
+import type { Batch, Dataset } from '../data/types.js';
+import { noGrad, scope } from '../engine/index.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
 import { RAW_VOTES, type VoteCounting } from '../metrics/votes.js';
-import { precisionNote } from '../task/precision.js';
+import type { Examples } from '../run/examplesFile.js';
+import { inPrecision, precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
+import type { Model } from '../task/task.js';
 import { type Evaluation, evaluate } from './evaluate.js';
+import { collectExamples } from './examples.js';
 import { ownCalibration } from './ownCalibration.js';
 import { readModel, takenCheckpoint } from './readModel.js';
 
@@ -22,6 +26,8 @@ export interface CheckpointEvaluation extends Evaluation {
   trust: Trust;
   /** Why each picture that could not be read was left out. */
   unreadable: string[];
+  /** What a report shows beside the figures, where it was asked for. */
+  examples: Examples | null;
 }
 
 export interface EvaluateCheckpointOptions {
@@ -29,6 +35,8 @@ export interface EvaluateCheckpointOptions {
   subset?: string | undefined;
   /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
   bootstrap?: number | undefined;
+  /** Whether to take what a report shows: single pictures with their heat maps, and the features on a plane. */
+  examples?: boolean | undefined;
   /** What was fitted to the checkpoint's answers; left out, they are taken as they are. */
   calibration?: Calibration | undefined;
   /** Told, in a sentence, what was chosen because nothing was said, and what is slow here. */
@@ -73,10 +81,31 @@ export async function evaluateCheckpoint(
       device: config.device,
       onBatch: (done) => options.onBatch?.(done, loader.batches),
     });
-    return judge({ ...(evaluation as Evaluation), checkpoint: taken, dataset }, loader, options);
+    const answered = { ...(evaluation as Evaluation), checkpoint: taken, dataset };
+    return judge(answered, loader, {
+      ...options,
+      examples: options.examples ? await examplesOf(answered, model, config) : null,
+    });
   } finally {
     await loader.close();
   }
+}
+
+/** What a report shows of libtorch's network. */
+export function examplesOf(
+  evaluation: Evaluation & Pick<CheckpointEvaluation, 'dataset'>,
+  model: Pick<Model, 'heatmaps' | 'preprocessing'>,
+  config: TrainConfig,
+): Promise<Examples> {
+  const { heatmaps, preprocessing } = model;
+  const inTorch = (batch: Batch) => noGrad(() => scope(() => inPrecision(config, () => heatmaps?.(batch) ?? [])));
+  return collectExamples({
+    evaluation,
+    samples: evaluation.dataset.test,
+    config,
+    preprocessing,
+    heatmaps: heatmaps && inTorch,
+  });
 }
 
 /** The data set with the test pictures that are to be evaluated, and no others. */
@@ -106,9 +135,14 @@ export async function checkTestPictures(
 
 /** An evaluation with what is known of its data set, and how far its answers can be trusted. */
 export function judge(
-  evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable'>,
+  evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable' | 'examples'>,
   { unreadable }: BatchSource,
-  { bootstrap: resamples, counting = RAW_VOTES, onResample }: EvaluateCheckpointOptions,
+  {
+    bootstrap: resamples,
+    counting = RAW_VOTES,
+    onResample,
+    examples,
+  }: Omit<EvaluateCheckpointOptions, 'examples'> & { examples: Examples | null },
 ): CheckpointEvaluation {
   const bootstrap = resamples && {
     resamples,
@@ -117,5 +151,5 @@ export function judge(
   };
   const { predictions, dataset } = evaluation;
   const trust = computeTrust(predictions, dataset.classes.length, { counting, ...(bootstrap ? { bootstrap } : {}) });
-  return { ...evaluation, trust, unreadable: [...unreadable.values()] };
+  return { ...evaluation, trust, unreadable: [...unreadable.values()], examples };
 }

@@ -13,8 +13,10 @@ import {
   judge,
   loadTestPart,
 } from '../evaluate/evaluateCheckpoint.js';
+import { collectExamples } from '../evaluate/examples.js';
+import { type Heatmap, heatmapAt } from '../image/heatmap.js';
 import type { Preprocessing } from '../image/preprocess.js';
-import { loadNetwork, type Network } from '../onnx/network.js';
+import { loadNetwork, type Network, type NetworkOutputs } from '../onnx/network.js';
 import type { ModelFile } from '../predict/modelFile.js';
 import { readModelFolder } from '../runtime/modelFolder.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
@@ -55,7 +57,10 @@ export async function evaluateExported(
         onBatch: (done) => options.onBatch?.(done, loader.batches),
       },
     );
-    return judge({ ...(evaluation as Evaluation), checkpoint: folder, dataset }, loader, options);
+    const answered = { ...(evaluation as Evaluation), checkpoint: folder, dataset };
+    const heatmaps = (batch: Batch) => heatmapsOf(network, model, batch);
+    const shown = { evaluation: answered, samples: dataset.test, config, preprocessing, heatmaps };
+    return judge(answered, loader, { ...options, examples: options.examples ? await collectExamples(shown) : null });
   } finally {
     await loader.close();
     await network.close();
@@ -84,9 +89,19 @@ function relabelled(dataset: Dataset, { classes }: ModelFile, folder: string): D
   return { ...dataset, classes, test };
 }
 
-async function predictBatch(network: Network, model: ModelFile, { images, shape }: Batch): Promise<BatchPrediction> {
+function run(network: Network, { images, shape }: Batch): Promise<NetworkOutputs> {
   const [count, , side] = shape;
-  const outputs = await network.run(toBytes(images, shape), [count, side, side, 3]);
+  return network.run(toBytes(images, shape), [count, side, side, 3]);
+}
+
+async function heatmapsOf(network: Network, { patches, classes }: ModelFile, batch: Batch): Promise<Heatmap[]> {
+  const outputs = await run(network, batch);
+  return Array.from(batch.labels, (_, i) => heatmapAt(outputs('affinities').data, i, { ...patches, classes }));
+}
+
+async function predictBatch(network: Network, model: ModelFile, batch: Batch): Promise<BatchPrediction> {
+  const [count] = batch.shape;
+  const outputs = await run(network, batch);
   const classes = model.classes.length;
   const evidential = model.answer.kind === 'evidence';
   const row = (name: string, i: number) => Array.from(outputs(name).data.subarray(i * classes, (i + 1) * classes));
@@ -98,6 +113,7 @@ async function predictBatch(network: Network, model: ModelFile, { images, shape 
     logits: outputs('logits').data.slice(),
     probabilities: outputs('probabilities').data.slice(),
     uncertainty,
+    features: outputs('feature').data.slice(),
     ...(evidential ? { evidence: outputs('evidence').data.slice() } : {}),
   };
 }

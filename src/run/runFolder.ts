@@ -15,6 +15,8 @@ export interface RunFolder {
   config: string;
   log: string;
   metrics: string;
+  /** What the model of `metrics` answered to each test picture. */
+  predictions: string;
   report: string;
   /** Checkpoints: the latest one, and the one with the best test metric. */
   last: string;
@@ -29,6 +31,7 @@ export function runFolder(path: string): RunFolder {
     config: join(path, CONFIG_FILE),
     log: join(path, 'log.jsonl'),
     metrics: join(path, 'metrics.json'),
+    predictions: join(path, 'test-predictions.json'),
     report: join(path, 'report.html'),
     last: join(path, 'checkpoints', 'last'),
     best: join(path, 'checkpoints', 'best'),

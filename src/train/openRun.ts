@@ -76,7 +76,7 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
       savedAt: now,
       savedStep: null,
       evaluationSeconds: 0,
-      metrics: null,
+      evaluation: null,
       unreadable: new Set(),
     },
     emit,

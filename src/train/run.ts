@@ -2,8 +2,8 @@
 import { performance } from 'node:perf_hooks';
 import type { TrainConfig } from '../config/schema.js';
 import type { BatchSource } from '../data/loader.js';
+import type { Evaluation } from '../evaluate/evaluate.js';
 import type { Preprocessing } from '../image/preprocess.js';
-import type { Metrics } from '../metrics/metrics.js';
 import type { Progress } from '../run/checkpoint.js';
 import type { RunLock } from '../run/lock.js';
 import type { TrainingEvent } from '../run/messages.js';
@@ -50,7 +50,7 @@ interface Session {
   savedStep: number | null;
   /** Of the last evaluation. */
   evaluationSeconds: number;
-  metrics: Metrics | null;
+  evaluation: Evaluation | null;
   /** Pictures that were told of as unreadable, by path. */
   unreadable: Set<string>;
 }

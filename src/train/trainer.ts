@@ -15,11 +15,14 @@ import { datasetRow } from '../data/datasets.js';
 import type { Batch } from '../data/types.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
+import { examplesOf } from '../evaluate/evaluateCheckpoint.js';
 import { ownCalibration } from '../evaluate/ownCalibration.js';
 import { writeFileAtomically } from '../files.js';
 import { writeReport } from '../report/runReport.js';
 import type { Progress } from '../run/checkpoint.js';
+import { writeExamples } from '../run/examplesFile.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
+import { writePredictions } from '../run/predictionsFile.js';
 import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Task } from '../task/task.js';
@@ -60,8 +63,10 @@ export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = 
 }
 
 /** The training is what counts: a report that cannot be drawn is told of, and can be drawn later. */
-async function drawReport({ folder, emit }: Run): Promise<void> {
+async function drawReport(run: Run): Promise<void> {
+  const { folder, emit } = run;
   try {
+    await keepExamples(run);
     await writeReport(folder.path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -70,6 +75,14 @@ async function drawReport({ folder, emit }: Run): Promise<void> {
       `Once that is mended, uafer train --resume ${folder.path} draws it.`;
     emit({ kind: 'log', text });
   }
+}
+
+/** What the report shows of single pictures, by the weights of the last evaluation: those that are in memory when a run ends. */
+async function keepExamples({ task, config, preprocessing, ema, session, folder }: Run): Promise<void> {
+  const { evaluation } = session;
+  if (!evaluation) return;
+  const examples = () => examplesOf({ ...evaluation, dataset: task.dataset }, { ...task, preprocessing }, config);
+  writeExamples(folder.predictions, await (ema ? withAverages(ema, examples) : examples()));
 }
 
 async function trainEpochs(run: Run): Promise<TrainResult> {
@@ -214,7 +227,7 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
   const began = seconds();
   const evaluation = await (ema ? withAverages(ema, score) : score());
   run.session.evaluationSeconds = seconds() - began;
-  if (evaluation) run.session.metrics = evaluation.metrics;
+  if (evaluation) run.session.evaluation = evaluation;
   tellUnreadable(run);
   return evaluation;
 }
@@ -273,7 +286,7 @@ function result({ progress, folder, session }: Run, ending: Ending): TrainResult
     epochs: progress.epoch,
     steps: progress.globalStep,
     best: progress.best,
-    metrics: session.metrics,
+    metrics: session.evaluation?.metrics ?? null,
   };
 }
 
@@ -306,6 +319,7 @@ function report(run: Run, evaluation: Evaluation, best: Best): void {
     unreadable: run.test.unreadable.size,
     best,
   };
+  writePredictions(folder.predictions, run.task.classes, evaluation.predictions);
   writeFileAtomically(folder.metrics, `${JSON.stringify(summary, null, 2)}\n`);
   run.emit(event);
 }

@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { writePredictions } from '#uafer/evaluate/predictions.js';
 import { computeMetrics } from '#uafer/metrics/metrics.js';
 import { formatMetrics } from '#uafer/report/metricsText.js';
+import { writePredictions } from '#uafer/run/predictionsFile.js';
 
 const classes = ['happy', 'sad', 'contempt'];
 const prediction = (file: string, label: number, predicted: number) => ({
