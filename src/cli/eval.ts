@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { TrainConfig } from '../config/schema.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
@@ -8,7 +8,10 @@ import type { VoteCounting } from '../metrics/votes.js';
 import { createProgress, type Progress } from '../progress.js';
 import { formatMetrics } from '../report/metricsText.js';
 import { isReleasedForm, RELEASED_FORM_NOTE } from '../report/releasedForm.js';
+import { evaluatedNow } from '../report/subject.js';
 import { formatTrust } from '../report/trustText.js';
+import { reportPath, writeReport } from '../report/writeReport.js';
+import { writeExamples } from '../run/examplesFile.js';
 import { writePredictions } from '../run/predictionsFile.js';
 import { holdsRun } from '../run/runFolder.js';
 import { addCalibrationOption, type CalibrationOptions, calibrationOf } from './calibrationOption.js';
@@ -22,12 +25,14 @@ import {
   originalValues,
 } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
+import { pagePath } from './pageOption.js';
 
 interface EvalOptions extends Verbosity, CalibrationOptions {
   checkpoint: string;
   config?: string;
   recipe?: string;
   predictions?: string;
+  report?: string;
   subset?: string;
   bootstrap: number;
   scores?: boolean;
@@ -41,7 +46,8 @@ export function addEval(command: Command): void {
       '--checkpoint <path>',
       'a run, its checkpoint, a fine-tuned .pth or .safetensors, CLIP weights (zero-shot), or an exported model',
     )
-    .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json beside it')
+    .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json and a report (.report.html) beside it')
+    .option('--report <path>', 'write the report here (.html), and its figures and tables beside it', pagePath)
     .option('--subset <path>', 'only the test pictures that this file names, a line each')
     .option('--scores', 'print every figure, and every score of the answers side by side')
     .addOption(
@@ -91,6 +97,21 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
     printText(texts({ metrics, trust }, shown).join('\n\n'));
   }
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
+  await writePage(options, result, { config, note });
+}
+
+/** The report stands beside the predictions unless it is to stand elsewhere. */
+async function writePage(
+  { predictions, report: asked, checkpoint: given }: EvalOptions,
+  { dataset, predictions: rows, trust, examples }: CheckpointEvaluation,
+  { config, note }: { config: TrainConfig; note: (line: string) => void },
+): Promise<void> {
+  const page = asked ?? (predictions === undefined ? undefined : reportPath(predictions));
+  if (page === undefined) return;
+  const name = `${basename(resolve(given))} on ${config.dataset}`;
+  const about = { name, source: given, classes: dataset.classes, releasedForm: isReleasedForm(config) };
+  const [html] = await writeReport([evaluatedNow(about, rows, { trust, examples })], page);
+  note(`Wrote ${html}.`);
 }
 
 function evaluation(options: EvalOptions, config: TrainConfig, note: (line: string) => void): Promise<CheckpointEvaluation> {
@@ -99,6 +120,7 @@ function evaluation(options: EvalOptions, config: TrainConfig, note: (line: stri
   const asked = {
     subset,
     bootstrap: options.bootstrap > 0 ? options.bootstrap : undefined,
+    examples: options.predictions !== undefined || options.report !== undefined,
     counting: { singles: options.singleVotes, others: options.otherVotes },
     ...{ onBatch, onResample, onNote: note },
   };
@@ -156,7 +178,7 @@ function configuration(options: EvalOptions & OptionValues, onNote: (line: strin
 
 function writeResults(
   predictions: string,
-  { dataset, predictions: rows, metrics, trust, loss }: CheckpointEvaluation,
+  { dataset, predictions: rows, metrics, trust, loss, examples }: CheckpointEvaluation,
   note: (line: string) => void,
 ): void {
   const folder = dirname(resolve(predictions));
@@ -164,5 +186,6 @@ function writeResults(
   const file = holdsRun(folder) ? predictions.replace(/(\.json)?$/, '.metrics.json') : join(folder, 'metrics.json');
   writeFileAtomically(file, `${JSON.stringify({ loss, ...metrics, ...trust }, null, 2)}\n`);
   writePredictions(predictions, dataset.classes, rows);
+  if (examples) writeExamples(predictions, examples);
   note(`Wrote ${predictions} and ${file}.`);
 }

@@ -29,6 +29,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'fit what probabilities, uncertainty and decisions mean, on validation pictures',
     load: async () => (await import('./calibrate.js')).addCalibrate,
   },
+  report: {
+    description: 'show how good and how trustworthy models are, on a page: of runs and evaluations, side by side',
+    load: async () => (await import('./report.js')).addReport,
+  },
   export: {
     description: 'make of a checkpoint a model that predicts anywhere: ONNX, without libtorch',
     load: async () => (await import('./export.js')).addExport,

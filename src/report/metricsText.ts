@@ -76,7 +76,8 @@ export function classRows({ perClass }: Metrics): string[][] {
   return [['class', 'pictures', 'precision', 'recall', 'F1'], ...scores];
 }
 
-function confusionRows({ perClass, confusion }: Metrics): string[][] {
+/** The confusion matrix, its heading first. */
+export function confusionRows({ perClass, confusion }: Metrics): string[][] {
   const names = perClass.map(({ name }) => name);
   return [['true \\ predicted', ...names], ...confusion.map((row, c) => [names[c] as string, ...row.map(String)])];
 }

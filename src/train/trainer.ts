@@ -18,7 +18,7 @@ import { type Evaluation, evaluate } from '../evaluate/evaluate.js';
 import { examplesOf } from '../evaluate/evaluateCheckpoint.js';
 import { ownCalibration } from '../evaluate/ownCalibration.js';
 import { writeFileAtomically } from '../files.js';
-import { writeReport } from '../report/runReport.js';
+import { writeRunReport } from '../report/writeReport.js';
 import type { Progress } from '../run/checkpoint.js';
 import { writeExamples } from '../run/examplesFile.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
@@ -67,7 +67,7 @@ async function drawReport(run: Run): Promise<void> {
   const { folder, emit } = run;
   try {
     await keepExamples(run);
-    await writeReport(folder.path);
+    await writeRunReport(folder.path);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const text =

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { packagePath } from '#uafer/paths.js';
 import { modelSchema } from '#uafer/predict/modelFile.js';
 import { predictionLineSchema } from '#uafer/predict/predictionLine.js';
+import { type Examples, readExamples } from '#uafer/run/examplesFile.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { main, uafer } from './run.js';
 
@@ -234,7 +235,8 @@ describe('export, then everything that follows', () => {
       stderr: expect.stringMatching(/Compared with libtorch on 55 test pictures of rafdb.*0 of 55 answers change/),
     });
     const evaluation = async (checkpoint: string) => {
-      const { code, stdout, stderr } = await uafer(['eval', '--checkpoint', checkpoint, ...data, '--json', '--quiet'], {
+      const to = ['--predictions', `${checkpoint === small ? 'before' : 'after'}.json`];
+      const { code, stdout, stderr } = await uafer(['eval', '--checkpoint', checkpoint, ...data, ...to, '--json', '--quiet'], {
         cwd: folder.path,
       });
       expect(code, stderr).toBe(0);
@@ -248,8 +250,19 @@ describe('export, then everything that follows', () => {
     });
     expect(after.expectedCalibrationError).toBeCloseTo(before.expectedCalibrationError, 5);
     expect(after.errorAuroc).toBeCloseTo(before.errorAuroc, 5);
+    expect(examples('after')).toEqual(examples('before'));
     expect((await predict(['photos/three.jpg', '--model', 'model'])).stdout).toContain('3 faces');
   });
+
+  /** What the report of an evaluation shows: which pictures, and which patch speaks most for each class. */
+  function examples(name: string) {
+    const { mistakes, uncertain, pictures, plane } = readExamples(at(`${name}.json`)) as Examples;
+    const loudest = pictures.map(({ row, heatmap }) => [
+      row,
+      Object.values(heatmap?.classes ?? {}).map(([first]) => first?.[0]),
+    ]);
+    return { mistakes, uncertain, loudest, explained: plane?.explained.map((share) => share.toFixed(3)) };
+  }
 
   it('a target that exists, a checkpoint that is none, and classes that differ are refused', async () => {
     const again = await uafer(['export', small, '--to', 'model', ...data], { cwd: folder.path });

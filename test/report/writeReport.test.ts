@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { computeMetrics, METRICS } from '#uafer/metrics/metrics.js';
-import { writeReport } from '#uafer/report/runReport.js';
+import { writeRunReport } from '#uafer/report/writeReport.js';
+import { writePredictions } from '#uafer/run/predictionsFile.js';
 
 const classes = ['happy', 'sad', '<i>'];
 const scored = (label: number, predicted: number) => ({ label, predicted, probabilities: [0.5, 0.3, 0.2], uncertainty: 0.5 });
@@ -43,7 +44,7 @@ afterEach(() => rmSync(join(folder, '..'), { recursive: true }));
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 const writeLog = (lines: object[]) => write('log.jsonl', lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
 async function report(): Promise<{ html: string; document: Document; headings: string[] }> {
-  const html = readFileSync(await writeReport(folder), 'utf8');
+  const html = readFileSync(await writeRunReport(folder), 'utf8');
   const { document } = parseHTML(html);
   return { html, document, headings: [...document.querySelectorAll('h2')].map(({ textContent }) => textContent ?? '') };
 }
@@ -53,7 +54,7 @@ it('shows the curves, the figures, every class, the confusion matrix and the con
   write('metrics.json', JSON.stringify({ epoch: 2, ...metrics, best: { metric: 'accuracy', value: 0.951, epoch: 1 } }));
   writeLog([...Array.from({ length: 4000 }, (_, i) => stepLine(i + 1)), epochLine]);
   const { html, document, headings } = await report();
-  expect(headings).toEqual(['Test set after epoch 3', 'Training', 'Configuration']);
+  expect(headings).toEqual(['Summary', 'Test set after epoch 3', 'Training', 'Configuration']);
   expect(document.querySelector('h1')?.textContent).toBe('Run my <run>');
   expect(document.querySelector('pre')?.textContent).toBe('recipe: "<released> & mine"\n');
   expect(document.body.textContent).toContain('Best accuracy: 95.10% after epoch 2.');
@@ -113,6 +114,30 @@ it.each([
   expect(document.body.textContent).toContain('(0.5 is chance)');
 });
 
+it('shows spoilt pictures of a run, and that they were shown to its best checkpoint where that is another', async () => {
+  write('config.yaml', '');
+  write('corruptions.json', JSON.stringify([{ name: 'noise', severity: 1, metrics: { accuracy: 0.5 } }]));
+  const best = { metric: 'accuracy', value: 0.951, epoch: 1 };
+  const noted = async (epoch: number) => {
+    write('metrics.json', JSON.stringify({ epoch, ...metrics, best }));
+    const { document, headings } = await report();
+    expect(headings).toContain('Spoilt pictures');
+    return document.body.textContent?.includes('the best one, after epoch 2, unless another was named');
+  };
+  expect(await noted(2)).toBe(true);
+  expect(await noted(1)).toBe(false);
+});
+
+it('leaves out predictions of another epoch than its metrics, and says so', async () => {
+  write('config.yaml', '');
+  write('metrics.json', JSON.stringify({ epoch: 0, ...metrics, best: null }));
+  const rows = [scored(0, 0), scored(1, 2)].map((each, i) => ({ file: `${i}.png`, logits: [3, 2, 1], ...each }));
+  writePredictions(join(folder, 'test-predictions.json'), classes, rows);
+  const { document, headings } = await report();
+  expect(document.body.textContent).toContain('test-predictions.json is of another epoch than metrics.json: left out.');
+  expect(headings).not.toContain('Probabilities');
+});
+
 it('says what a young run does not have yet', async () => {
   write('config.yaml', 'recipe: released\n');
   const { document, headings } = await report();
@@ -130,11 +155,14 @@ it('draws small learning rates with short ticks', async () => {
 });
 
 it('of a folder without a run is an error that names it', async () => {
-  await expect(writeReport(folder)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(folder) });
+  await expect(writeRunReport(folder)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(folder) });
 });
 
 it('of broken metrics is an error that names the file', async () => {
   write('config.yaml', '');
   write('metrics.json', '{');
-  await expect(writeReport(folder)).rejects.toMatchObject({ code: 'DATA', message: expect.stringContaining('metrics.json') });
+  await expect(writeRunReport(folder)).rejects.toMatchObject({
+    code: 'DATA',
+    message: expect.stringContaining('metrics.json'),
+  });
 });
