@@ -13,6 +13,7 @@ import { checkInputs, countPictures, type NamedPicture, namedPictures, shortName
 import { openPredictionFile, type PredictionFile } from '../node/predictionFile.js';
 import { createProgress } from '../progress.js';
 import type { Backend } from '../runtime/onnxRuntime.js';
+import { shownText } from '../shown.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, type Verbosity } from './output.js';
 
@@ -150,9 +151,9 @@ function reason({ message }: UaferError, { file, input }: NamedPicture): string 
   return message.replace(where, file === input ? 'it' : file).replace(/^it cannot/, 'cannot');
 }
 
-/** Waits for a slow reader, so that answers don't pile up in memory. */
+/** Without letters that a terminal acts on. Waits for a slow reader, so that answers don't pile up in memory. */
 async function print(text: string): Promise<void> {
-  if (process.stdout.write(text)) return;
+  if (process.stdout.write(shownText(text))) return;
   await new Promise((resolve) => process.stdout.once('drain', resolve));
 }
 

@@ -2,6 +2,7 @@
 
 import { predictionLine } from '../predict/predictionLine.js';
 import type { FacePrediction, Prediction } from '../predict/predictor.js';
+import { shownJson } from '../shown.js';
 import type { AnswerForm } from './predictionFile.js';
 
 /** What is said of a picture: its prediction, or why there is none. */
@@ -18,7 +19,7 @@ export function jsonLines(): AnswerWriter {
     head: '',
     fileOf: (line) => JSON.parse(line).file,
     text: (result) =>
-      `${JSON.stringify('error' in result ? { file: result.file, error: result.error } : predictionLine(result.file, result.prediction))}\n`,
+      `${shownJson('error' in result ? { file: result.file, error: result.error } : predictionLine(result.file, result.prediction))}\n`,
   };
 }
 

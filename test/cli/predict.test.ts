@@ -46,6 +46,19 @@ describe('what is printed', () => {
     expect(stderr).toContain('3 faces in 2 pictures, 1 unreadable.');
   });
 
+  it('never with letters of a name that a terminal acts on, and as JSON with the name as it is', async () => {
+    const name = 'odd/\u001b[31m\u202ered.jpg';
+    mkdirSync(at('odd'), { recursive: true });
+    copyFileSync(at('photos/astronaut.jpg'), at(name));
+    const [read, csv, json] = [await predict(['odd']), await predict(['odd', '--csv']), await predict(['odd', '--json'])];
+    for (const { code, stdout, stderr } of [read, csv, json]) {
+      expect(code).toBe(0);
+      for (const letter of ['\u001b', '\u202e']) expect(stdout + stderr).not.toContain(letter);
+    }
+    expect(read.stdout).toContain('odd/\\x1b[31m\\u202ered.jpg: 1 face');
+    expect(lines(json.stdout)[0].file).toBe(name);
+  });
+
   it('as JSON: lines that hold to the schema, in the order of the inputs', async () => {
     const { code, stdout } = await predict(['mixed', 'photos/astronaut.jpg', '--json', '--quiet']);
     expect(code).toBe(0);
