@@ -5,7 +5,7 @@ import { holdsRun, runFolder } from '../run/runFolder.js';
 
 /** The settings that a model's answers depend on. */
 export const SETTINGS_OF_A_MODEL =
-  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|subjectPattern|allowUnreadable)$/;
+  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|subjectPattern|folds|fold|foldList|allowUnreadable)$/;
 
 interface CheckpointSettings {
   config?: string | undefined;

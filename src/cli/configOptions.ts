@@ -30,7 +30,7 @@ function placeholder({ path, kind }: Field): string {
   if (kind === 'boolean') return '[true|false]';
   if (kind === 'number') return '<n>';
   if (path === 'model.prompt') return '<text>';
-  return path === 'out' || path.endsWith('Path') ? '<path>' : '<name>';
+  return path === 'out' || path.endsWith('Path') || path.endsWith('List') ? '<path>' : '<name>';
 }
 
 function help({ path, description, choices }: Field): string {

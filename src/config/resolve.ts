@@ -16,6 +16,8 @@ export interface ConfigSources {
   /** Name of a file in `recipes/`, or a path to a `.yaml`; else what `configFile` names, else `released`. */
   recipe?: string | undefined;
   configFile?: string | undefined;
+  /** Settings that were read elsewhere, over those of `configFile`. */
+  settings?: Settings | undefined;
   /** Values by dotted path, e.g. `{ 'model.alpha': 0.3 }`. */
   options?: Readonly<Record<string, unknown>>;
   /** Told, in a sentence, what was chosen because nothing was said, and what was said and changes nothing. */
@@ -23,11 +25,12 @@ export interface ConfigSources {
 }
 
 /**
- * The configuration of a run: the recipe, over it what the recipe says for this data set, then `configFile`, then `options`. Paths
+ * The configuration of a run: the recipe, over it what the recipe says for this data set, then `configFile`, `settings` and `options`. Paths
  * become absolute. Throws `USAGE` that names every wrong value by its option or its file and line.
  */
 export function resolveConfig(sources: ConfigSources): TrainConfig {
-  const file: Settings = sources.configFile === undefined ? new Map() : repeatable(sources.configFile);
+  const read: Settings = sources.configFile === undefined ? new Map() : repeatable(sources.configFile);
+  const file: Settings = new Map([...read, ...(sources.settings ?? [])]);
   const options = optionSettings(sources.options ?? {});
   const recipe = sources.recipe ?? String(file.get('recipe')?.value ?? 'released');
   // A run's own configuration says everything: the recipe that it was started with may be gone by now.
@@ -44,14 +47,20 @@ export function resolveConfig(sources: ConfigSources): TrainConfig {
     if (made) sources.onNote?.(`${made.where} has no effect here: ${why}.`);
   }
   const clipPath = config.clipPath || defaultClip(config, sources.onNote);
-  const { extraPath, centerCrop = datasetRow(config.dataset).centerCrop ?? false } = config.data;
+  const { extraPath, foldList, centerCrop = datasetRow(config.dataset).centerCrop ?? false } = config.data;
   return {
     ...config,
     dataPath: resolve(config.dataPath),
     clipPath: clipPath && resolve(clipPath),
     out: resolve(config.out || defaultRunPath(config, new Date())),
-    data: { ...config.data, centerCrop, ...(extraPath === undefined ? {} : { extraPath: resolve(extraPath) }) },
+    data: { ...config.data, centerCrop, ...absolute({ extraPath, foldList }) },
   };
+}
+
+function absolute(paths: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(paths).flatMap(([name, path]) => (path === undefined ? [] : [[name, resolve(path)]])),
+  );
 }
 
 /** The names that `--recipe` takes. */

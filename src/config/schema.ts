@@ -146,6 +146,14 @@ const dataSchema = z.strictObject({
       "folder without train/ and test/: regular expression on the pictures' names whose first group is the person, so that nobody stands " +
         'in training and test (else subjects.txt, "path person" a line)',
     ),
+  folds: whole(2)
+    .optional()
+    .describe('cut the pictures of both parts into this many folds by people; --fold says which is tested on'),
+  fold: whole(1).optional().describe('the fold that is tested on, counted from 1; all others are trained on'),
+  foldList: z
+    .string('a file with a line "person fold" for everyone')
+    .optional()
+    .describe('a file that says who is in which fold, "person fold" a line, in place of --folds'),
   validShare: number(0, 0.5)
     .default(0)
     .describe(

@@ -8,6 +8,7 @@ import { AFFECTNET_CLASSES, loadAffectnet } from './affectnet.js';
 import type { Augmentation, TransformOptions } from './augment.js';
 import { FERPLUS_CLASSES, type FerplusTest, loadFerplus, type VoteRule } from './ferplus.js';
 import { loadFolder, loadFolderValidation } from './folder.js';
+import { type FoldChoice, takeFold } from './folds.js';
 import { loadRafdb, RAFDB_CLASSES } from './rafdb.js';
 import type { Dataset, Parts } from './types.js';
 import { withVotes } from './votesFile.js';
@@ -115,23 +116,31 @@ export function datasetRow(name: string): DatasetRow {
   throw new UaferError('USAGE', `There is no data set "${name}": expected one of ${datasetNames().join(', ')}.`);
 }
 
+export type DatasetOptions = { name: string; dataPath: string } & Partial<LoadOptions> & FoldChoice;
+
 /**
  * Reads a data set's lists and checks all of them, and that every picture is there, before anything is trained. With `parts` `test` the
- * training pictures are left out, and need not be there.
+ * training pictures are left out, and need not be there but where a fold is asked for, which is cut from both parts.
  *
- * @throws UaferError `DATA` naming files and lines: the count of what is wrong and the first few.
+ * @throws UaferError `DATA` naming files and lines: the count of what is wrong and the first few; as `takeFold` does
  */
-export function loadDataset(options: { name: string; dataPath: string } & Partial<LoadOptions>): Dataset {
+export function loadDataset({ folds, fold, foldList, ...options }: DatasetOptions): Dataset {
   const { name, dataPath, parts = 'all' } = options;
   const why = whyAbsent(dataPath);
   if (why) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} ${why}`);
-  const listed = datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts });
-  const dataset = withVotes(listed, parts);
+  const cut = folds !== undefined || fold !== undefined || foldList !== undefined;
+  const load = (wanted: Parts) =>
+    withVotes(datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts: wanted }), wanted);
+  const dataset = cut ? withParts(takeFold(load('all'), { folds, fold, foldList }), parts) : load(parts);
   for (const part of ['train', 'test'] as const) {
     const wanted = parts === 'all' || part === 'test';
     if (wanted && dataset[part].length === 0) throw new UaferError('DATA', `${dataPath}: the data set has no ${part} pictures`);
   }
   return dataset;
+}
+
+function withParts(dataset: Dataset, parts: Parts): Dataset {
+  return parts === 'all' ? dataset : { ...dataset, train: [] };
 }
 
 /** How pictures are made for a model that is trained on a data set, as in the original. */

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readLines } from '../files.js';
 import { collectProblems, type Problems } from '../problems.js';
+import { SUBJECTS_NAME } from './subjects.js';
 
 /** One picture as the three list files describe it. */
 export interface ListEntry {
@@ -9,6 +11,8 @@ export interface ListEntry {
   /** Label as the file writes it (1-based for RAF-DB, 0-based for AffectNet). */
   label: number;
   train: boolean;
+  /** Who is seen, where `subjects.txt` beside the lists says it. */
+  subject?: string;
   /** Where the picture's name stands, for error messages: `images.txt:17`. */
   where: string;
 }
@@ -34,7 +38,8 @@ interface Rows {
 
 /**
  * Reads `images.txt` (`index name`), `image_class_labels.txt` (`index label`) and `train_test_split.txt` (`index 1|0`, 1 for
- * training) and returns one entry an index, in the order of the indices.
+ * training) and returns one entry an index, in the order of the indices. `subjects.txt` (`index person`) may be beside them, and need not name
+ * everyone.
  *
  * @throws UaferError `DATA` naming file and line: a file that is not there, a line that is not `index value`, an index or a name
  *   that stands twice, an index that another file lacks, a label outside the data set's range, a split that is not 0 or 1.
@@ -45,6 +50,7 @@ export function readLists({ folder, suffix, firstLabel, lastLabel }: ListFiles):
   const images = read('images');
   const labels = read('image_class_labels');
   const splits = read('train_test_split');
+  const subjects = readSubjects(join(folder, `${SUBJECTS_NAME}${suffix}.txt`), images, problems);
   reportUnmatched(images, [labels, splits], problems);
   reportRepeatedNames(images, problems);
   const wanted = firstLabel === lastLabel ? `${firstLabel}` : `${firstLabel} to ${lastLabel}`;
@@ -59,6 +65,7 @@ export function readLists({ folder, suffix, firstLabel, lastLabel }: ListFiles):
       name: value,
       label: Number(labels.rows.get(index)?.value),
       train: splits.rows.get(index)?.value === '1',
+      ...subjectOf(subjects.get(index)),
       where: `${images.file}:${line}`,
     }));
 }
@@ -82,6 +89,23 @@ function readRows(file: string, problems: Problems): Rows {
   if (rows.size === 0) problems.add(`${file}: no line of the form "index value"`);
   return { file, rows };
 }
+
+/** People by index; a line with an index alone says that it isn't known who is seen. */
+function readSubjects(file: string, images: Rows, problems: Problems): Map<number, string> {
+  const subjects = new Map<number, string>();
+  if (!existsSync(file)) return subjects;
+  for (const [i, text] of readLines(file).entries()) {
+    const match = /^\s*(\d+)(?:\s+(\S.*?))?\s*$/.exec(text);
+    const index = Number(match?.[1]);
+    if (!match) problems.add(`${file}:${i + 1}: expected "index person", found "${text.trim()}"`);
+    else if (!images.rows.has(index)) problems.add(`${file}:${i + 1}: index ${index} has no line in ${images.file}`);
+    else if (subjects.has(index)) problems.add(`${file}:${i + 1}: index ${index} stands already on a line above`);
+    else if (match[2] !== undefined) subjects.set(index, match[2]);
+  }
+  return subjects;
+}
+
+const subjectOf = (subject: string | undefined) => (subject === undefined ? {} : { subject });
 
 function reportUnmatched(images: Rows, others: readonly Rows[], problems: Problems): void {
   for (const other of others) {

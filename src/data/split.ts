@@ -24,12 +24,16 @@ export function splitEntries(
   const directories = createDirectoryIndex();
   const train: Sample[] = [];
   const test: Sample[] = [];
-  for (const { name, label, train: isTrain, where } of entries) {
+  for (const { name, label, train: isTrain, subject, where } of entries) {
     if (isTrain && parts === 'test') continue;
     const candidates = pathOf(name);
     const path = candidates.find((candidate) => directories.has(candidate));
     if (path === undefined) problems.add(`${where}: no picture ${candidates.join(' or ')}`);
-    else (isTrain ? train : test).push({ file: name, path, label: label - firstLabel });
+    else
+      (isTrain ? train : test).push({
+        ...{ file: name, path, label: label - firstLabel },
+        ...(subject === undefined ? {} : { subject }),
+      });
   }
   problems.check('Pictures that the lists name are missing');
   return { train, test };

@@ -12,8 +12,10 @@ export interface SubjectSource {
   of(sample: Sample): string | undefined;
 }
 
+/** What such a list is called; the lists of AffectNet's 8 classes have an ending before `.txt`. */
+export const SUBJECTS_NAME = 'subjects';
 /** `path subject` a line, beside the classes. */
-export const SUBJECTS_FILE = 'subjects.txt';
+export const SUBJECTS_FILE = `${SUBJECTS_NAME}.txt`;
 
 /** The folder's source of people: the pattern, where one is given, else `subjects.txt`; null when there is neither. */
 export function subjectSource(root: string, pattern: string | undefined): SubjectSource | null {

@@ -3,14 +3,11 @@
 import { resolve } from 'node:path';
 import { UaferError } from '../errors.js';
 import { whyAbsent } from '../files.js';
-import type { LoadOptions } from './datasets.js';
-import { datasetRow, loadDataset } from './datasets.js';
+import { type DatasetOptions, datasetRow, loadDataset } from './datasets.js';
 import { inHashOrder } from './people.js';
 import type { Dataset, Sample } from './types.js';
 
-export interface ValidationOptions extends Partial<LoadOptions> {
-  name: string;
-  dataPath: string;
+export interface ValidationOptions extends DatasetOptions {
   /** Share of the training pictures that `keepOut` kept from training; 0 takes the owners' validation part. */
   validShare: number;
 }

@@ -113,13 +113,8 @@ export function loadTestPart(
   { dataset: name, dataPath, data }: TrainConfig,
   { subset: names }: EvaluateCheckpointOptions,
 ): Dataset {
-  const whole = loadDataset({
-    name,
-    dataPath,
-    parts: 'test',
-    ferplusTest: data.ferplusTest,
-    subjectPattern: data.subjectPattern,
-  });
+  const { ferplusTest, subjectPattern, folds, fold, foldList } = data;
+  const whole = loadDataset({ name, dataPath, parts: 'test', ferplusTest, subjectPattern, folds, fold, foldList });
   return names === undefined ? whole : subset(whole, names);
 }
 

@@ -59,8 +59,8 @@ function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: 
 }
 
 function trainingData({ task, dataset: name, dataPath, data, loss }: TrainConfig): Dataset {
-  const { votes, ferplusTest, subjectPattern, validShare } = data;
-  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern });
+  const { votes, ferplusTest, subjectPattern, validShare, folds, fold, foldList } = data;
+  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern, folds, fold, foldList });
   const dataset = keepOut(whole, validShare);
   const told = task === 'uafer' && takesVotes(loss) ? withoutVotesTold(dataset) : dataset;
   return data.extraPath === undefined

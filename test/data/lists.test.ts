@@ -37,7 +37,21 @@ describe('readLists', () => {
     ]);
   });
 
+  it('takes people from subjects.txt, where it is there and says who is seen', () => {
+    const people = (text: string) => read({ 'subjects.txt': text }).map(({ subject }) => subject);
+    expect(people('1 ann\n2 Bob Lee\n3 ann\n')).toEqual(['ann', 'Bob Lee', 'ann']);
+    expect(people('1 ann\n3 \n')).toEqual(['ann', undefined, undefined]);
+    expect(read({}).map((entry) => 'subject' in entry)).toEqual([false, false, false]);
+  });
+
   it.each([
+    ['a person without an index', { 'subjects.txt': 'ann\n' }, /subjects\.txt:1: expected "index person", found "ann"/],
+    ['a person of a picture that is not there', { 'subjects.txt': '4 ann\n' }, /subjects\.txt:1: index 4 has no line in/],
+    [
+      'a picture of two people',
+      { 'subjects.txt': '1 ann\n1 bob\n' },
+      /subjects\.txt:2: index 1 stands already on a line above/,
+    ],
     [
       'an index that the labels lack',
       { 'image_class_labels.txt': '1 5\n3 7\n' },
