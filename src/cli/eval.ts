@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { TrainConfig } from '../config/schema.js';
+import { readClassMap } from '../data/classMap.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
 import { evaluateExported, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
@@ -26,6 +27,7 @@ import {
 } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
 import { pagePath } from './pageOption.js';
+import { wholeNumberOption } from './wholeNumberOption.js';
 
 interface EvalOptions extends Verbosity, CalibrationOptions {
   checkpoint: string;
@@ -34,6 +36,7 @@ interface EvalOptions extends Verbosity, CalibrationOptions {
   predictions?: string;
   report?: string;
   subset?: string;
+  classMap?: string;
   bootstrap: number;
   scores?: boolean;
   singleVotes: VoteCounting['singles'];
@@ -49,11 +52,13 @@ export function addEval(command: Command): void {
     .option('--predictions <path>', 'write predictions (JSON) here, and metrics.json and a report (.report.html) beside it')
     .option('--report <path>', 'write the report here (.html), and its figures and tables beside it', pagePath)
     .option('--subset <path>', 'only the test pictures that this file names, a line each')
+    .option(
+      '--class-map <path>',
+      'which class of the model each class of another data set is: a file, or a map of the package such as ferplus-to-rafdb',
+    )
     .option('--scores', 'print every figure, and every score of the answers side by side')
     .addOption(
-      new Option('--bootstrap <n>', 'resamples of the pictures that give each figure a 95% interval; 0 for none')
-        .default(0)
-        .argParser(wholeNumber),
+      wholeNumberOption('--bootstrap <n>', 'resamples of the pictures that give each figure a 95% interval; 0 for none', 0),
     )
     .addOption(keepOrDrop('--single-votes <what>', 'FER+: whether an answer that one annotator alone gave counts', 'keep'))
     .addOption(
@@ -73,12 +78,16 @@ metrics.json and --json hold every figure: those of the whole set, every score a
 data set has votes (FER+), the figures against them. --single-votes and --other-votes say which votes count.
 The test pictures of FER+ are its validation part; --ferplus-test test takes FER2013's private test set.
 
+A class map is YAML or JSON, "class of the data set: class of the model" a line; null leaves a class's pictures out. All classes of the data set
+stand in it.
+
 A checkpoint of a run brings the run's settings. For another one they come from --recipe, then --config, then the options.
 
 Examples:
   uafer eval --checkpoint runs/rafdb
   uafer eval --checkpoint model.pth --clip-path ViT-B-16.pt --dataset rafdb --data-path /data/RAFDB/basic --predictions out.json
   uafer eval --checkpoint runs/rafdb --subset occlusion.txt
+  uafer eval --checkpoint runs/rafdb --dataset ferplus --data-path /data/FERPlus --class-map ferplus-to-rafdb
   uafer eval --checkpoint runs/rafdb --scores --bootstrap 1000`,
     )
     .action((options: EvalOptions & OptionValues) => evalCommand(options));
@@ -91,7 +100,7 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { checkpoint, loss, metrics, trust } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
-  if (options.json) printJson({ checkpoint, dataset: config.dataset, loss, ...metrics, ...trust });
+  if (options.json) printJson({ checkpoint, dataset: config.dataset, classMap: options.classMap, loss, ...metrics, ...trust });
   else {
     const shown = { detail: options.scores ?? false, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined };
     printText(texts({ metrics, trust }, shown).join('\n\n'));
@@ -119,6 +128,7 @@ function evaluation(options: EvalOptions, config: TrainConfig, note: (line: stri
   const { onBatch, onResample, stop } = progressOf(options);
   const asked = {
     subset,
+    classMap: options.classMap === undefined ? undefined : readClassMap(options.classMap),
     bootstrap: options.bootstrap > 0 ? options.bootstrap : undefined,
     examples: options.predictions !== undefined || options.report !== undefined,
     counting: { singles: options.singleVotes, others: options.otherVotes },
@@ -162,18 +172,19 @@ function keepOrDrop(flags: string, description: string, byDefault: 'keep' | 'dro
   return new Option(flags, description).choices(['keep', 'drop']).default(byDefault);
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Expected a whole number of at least 0.');
-}
-
 function configuration(options: EvalOptions & OptionValues, onNote: (line: string) => void): TrainConfig {
-  const given = { ...originalValues(options, onNote), ...configValues(options) };
+  const given = { ...originalValues(options, onNote), ...withoutFold(configValues(options)) };
   // An exported model has its weights, and answers without others.
   const values = isExported(options.checkpoint) ? { clipPath: options.checkpoint, ...given } : given;
   const config = checkpointConfig(options.checkpoint, { ...options, values }, onNote);
   checkClasses(options, config.dataset);
   return config;
+}
+
+/** The fold that a run was trained with is one of its own data set. */
+function withoutFold(values: Record<string, unknown>): Record<string, unknown> {
+  const none = { 'data.folds': undefined, 'data.fold': undefined, 'data.foldList': undefined };
+  return 'dataset' in values ? { ...none, ...values } : values;
 }
 
 function writeResults(

@@ -1,6 +1,7 @@
 import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { checkPictures } from '../data/checkPictures.js';
+import { type ClassMap, mapClasses } from '../data/classMap.js';
 import { loadDataset, transformFor } from '../data/datasets.js';
 import { type BatchSource, createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
@@ -16,7 +17,7 @@ import type { Model } from '../task/task.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { collectExamples } from './examples.js';
 import { ownCalibration } from './ownCalibration.js';
-import { readModel, takenCheckpoint } from './readModel.js';
+import { readClasses, readModel, takenCheckpoint } from './readModel.js';
 
 export interface CheckpointEvaluation extends Evaluation {
   /** What was evaluated: of a run the checkpoint that was taken, else the path that was given. */
@@ -33,6 +34,8 @@ export interface CheckpointEvaluation extends Evaluation {
 export interface EvaluateCheckpointOptions {
   /** A file that names the test pictures to evaluate, a line each; all of them when left out. */
   subset?: string | undefined;
+  /** Which class of the model each class of the data set is; left out, they have the same names. */
+  classMap?: ClassMap | undefined;
   /** Resamples of the bootstrap that gives every figure an interval; none when left out. */
   bootstrap?: number | undefined;
   /** Whether to take what a report shows: single pictures with their heat maps, and the features on a plane. */
@@ -67,9 +70,12 @@ export async function evaluateCheckpoint(
   const config = prepareEngine(asked);
   const precision = precisionNote(config);
   if (precision) options.onNote?.(precision);
-  const dataset = loadTestPart(config, options);
+  const loaded = loadTestPart(config, options);
   const taken = takenCheckpoint(checkpoint, options.onNote);
+  const { classMap, onNote = () => {} } = options;
+  const dataset = classMap ? mapClasses(loaded, classMap, readClasses(taken), onNote) : loaded;
   const { model, epoch } = readModel(taken, config, dataset.classes, checkpoint);
+  if (!classMap) tellOtherClasses(dataset, taken, onNote);
   await checkTestPictures(dataset, config, model.preprocessing);
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
@@ -106,6 +112,16 @@ export function examplesOf(
     preprocessing,
     heatmaps: heatmaps && inTorch,
   });
+}
+
+/** A model of texts can be asked for any classes: for others than its own by their names alone, which is told. */
+function tellOtherClasses({ name, classes }: Dataset, checkpoint: string, onNote: (note: string) => void): void {
+  const known = readClasses(checkpoint);
+  if (!known || known.toSorted().join('/') === classes.toSorted().join('/')) return;
+  onNote(
+    `The model was trained on the classes ${known.join(', ')}, and is asked for those of ${name}, ${classes.join(', ')}, by their names ` +
+      'alone. --class-map says which is which.',
+  );
 }
 
 /** The data set with the test pictures that are to be evaluated, and no others. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
+import { mapClasses } from '../data/classMap.js';
 import { createLoader } from '../data/loader.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { UaferError } from '../errors.js';
@@ -40,7 +41,9 @@ export async function evaluateExported(
   options: EvaluateCheckpointOptions = {},
 ): Promise<CheckpointEvaluation> {
   const { model, network: file } = await readModelFolder(folder);
-  const dataset = relabelled(loadTestPart(config, options), model, folder);
+  const loaded = loadTestPart(config, options);
+  const { classMap } = options;
+  const dataset = classMap ? mapClasses(loaded, classMap, model.classes, options.onNote) : relabelled(loaded, model, folder);
   const { runtime } = await loadOnnxRuntime();
   const network = await loadNetwork(runtime, file, { name: file, threads: Math.max(1, config.threads) });
   const preprocessing: Preprocessing = { ...model.preprocessing, colour: 'rgb', ...BYTES };
@@ -73,7 +76,8 @@ function relabelled(dataset: Dataset, { classes }: ModelFile, folder: string): D
   if (places.includes(-1) || dataset.classes.length !== classes.length) {
     throw new UaferError(
       'DATA',
-      `${folder} knows the classes ${classes.join(', ')}, and ${dataset.name} has ${dataset.classes.join(', ')}: they must be the same.`,
+      `${folder} knows the classes ${classes.join(', ')}, and ${dataset.name} has ${dataset.classes.join(', ')}: they must be the same. ` +
+        '--class-map says which is which.',
     );
   }
   const inOrder = (values: readonly number[]) => [
