@@ -61,6 +61,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'FILE'), `${firstTestFace.name}\n`);
   await writeDownloads();
   writeWeights();
+  copyFileSync(join(ROOT, 'examples/losses.yaml'), join(folder, 'examples/losses.yaml'));
   mkdirSync(join(folder, 'scripts'));
   copyFileSync(join(ROOT, 'scripts/quickstart.js'), join(folder, 'scripts/quickstart.js'));
   symlinkSync(join(ROOT, 'dist'), join(folder, 'dist'));
@@ -110,9 +111,19 @@ describe('the commands of the README', () => {
 
   test('every option that is named exists', async () => {
     const pages = await Promise.all(
-      ['train', 'eval', 'calibrate', 'export', 'predict', 'align', 'prepare ckplus', 'download', 'doctor'].map((name) =>
-        inFolder(`uafer ${name} --help`),
-      ),
+      [
+        'train',
+        'eval',
+        'ablate',
+        'crossval',
+        'calibrate',
+        'export',
+        'predict',
+        'align',
+        'prepare ckplus',
+        'download',
+        'doctor',
+      ].map((name) => inFolder(`uafer ${name} --help`)),
     );
     const help = pages.map(({ stdout }) => stdout).join('');
     const named = new Set(inlineCode.flatMap((code) => code.match(/--[a-z]+(-[a-z]+)*/g) ?? []));

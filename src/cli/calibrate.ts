@@ -1,6 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { UaferError } from '../errors.js';
-import { type CalibrationFigures, type CheckpointCalibration, calibrateCheckpoint } from '../evaluate/calibrateCheckpoint.js';
+import {
+  CALIBRATION_DEFAULTS,
+  type CalibrationFigures,
+  type CheckpointCalibration,
+  calibrateCheckpoint,
+} from '../evaluate/calibrateCheckpoint.js';
 import { isExported } from '../export/evaluateExported.js';
 import type { ConformalMethod } from '../metrics/conformal.js';
 import { createProgress, type Progress } from '../progress.js';
@@ -28,14 +33,28 @@ export function addCalibrate(command: Command): void {
   command
     .argument('<checkpoint>', 'a run, its checkpoint, a fine-tuned .pth or .safetensors, or CLIP weights (zero-shot)')
     .option('--to <path>', 'the file to write; by default calibration.json in the run, which eval and export take from there')
-    .addOption(shareOption('--share <n>', 'share of the validation pictures that is fitted to; figures are of the others', 0.5))
+    .addOption(
+      shareOption(
+        '--share <n>',
+        'share of the validation pictures that is fitted to; figures are of the others',
+        CALIBRATION_DEFAULTS.share,
+      ),
+    )
     .addOption(
       new Option('--scaling <name>', 'of the probabilities: one temperature, or a weight and a bias a class')
         .choices(['temperature', 'vector'])
-        .default('temperature'),
+        .default(CALIBRATION_DEFAULTS.scaling),
     )
-    .addOption(shareOption('--risk <n>', 'largest share of errors among the answers that are reported', 0.08))
-    .addOption(shareOption('--rejected <n>', 'largest share of validation pictures that are rejected', 0.05))
+    .addOption(
+      shareOption('--risk <n>', 'largest share of errors among the answers that are reported', CALIBRATION_DEFAULTS.rates.risk),
+    )
+    .addOption(
+      shareOption(
+        '--rejected <n>',
+        'largest share of validation pictures that are rejected',
+        CALIBRATION_DEFAULTS.rates.rejected,
+      ),
+    )
     .addOption(
       new Option('--sets <name>', 'adds conformal sets: the classes among which the right one is').choices([
         'thr',

@@ -25,6 +25,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'evaluate a model on the test pictures of a data set',
     load: async () => (await import('./eval.js')).addEval,
   },
+  ablate: {
+    description: 'train a table of recipes and seeds, and say how they differ',
+    load: async () => (await import('./ablate.js')).addAblate,
+  },
+  crossval: {
+    description: 'train and test in folds by people, so that nobody is in both',
+    load: async () => (await import('./crossval.js')).addCrossval,
+  },
   calibrate: {
     description: 'fit what probabilities, uncertainty and decisions mean, on validation pictures',
     load: async () => (await import('./calibrate.js')).addCalibrate,

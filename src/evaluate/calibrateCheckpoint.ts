@@ -22,6 +22,15 @@ export interface CalibrateOptions extends Omit<FitOptions, 'fittedOn'> {
   onBatch?(done: number, total: number): void;
 }
 
+/** What is fitted where nothing else is said. */
+export const CALIBRATION_DEFAULTS = {
+  share: 0.5,
+  scaling: 'temperature',
+  rates: { risk: 0.08, rejected: 0.05 },
+  conformal: null,
+  riskHead: false,
+} as const satisfies CalibrateOptions;
+
 /** How answers were before and are after, on validation pictures that were not fitted to; errors are looked for by the risk. */
 export interface CalibrationFigures {
   before: Metrics;

@@ -52,9 +52,7 @@ function flatten(value: object, prefix = ''): [string, unknown][] {
  * allowed: the learning rate then follows the longer schedule from here on, which is not the run that had it from its start.
  */
 export function checkResume(saved: TrainConfig, wanted: TrainConfig): void {
-  const lines = differences(decisiveSettings(saved), decisiveSettings(wanted)).map(
-    ({ key, before, after }) => `  ${key}: the run has ${show(before)}, asked for ${show(after)}`,
-  );
+  const lines = differences(decisiveSettings(saved), decisiveSettings(wanted)).map((difference) => `  ${told(difference)}`);
   if (wanted.optimizer.epochs < saved.optimizer.epochs) {
     lines.push(
       `  optimizer.epochs: the run has ${saved.optimizer.epochs}, asked for ${wanted.optimizer.epochs} (it may only grow)`,
@@ -65,6 +63,23 @@ export function checkResume(saved: TrainConfig, wanted: TrainConfig): void {
     'USAGE',
     `A resumed run keeps the options that decide its numbers. These differ:\n${lines.join('\n')}\nLeave them out, or start a new run with --out.`,
   );
+}
+
+/** What more than the decisive settings says when a run ends, and on what data. */
+const ENDS_AND_DATA = ['dataPath', 'data.extraPath', 'optimizer.epochs', 'run.maxSteps', 'run.maxMinutes', 'run.patience'];
+
+/**
+ * A line for each setting of a run by which it would not be the one that is wanted: those that decide its numbers, its data and when it
+ * ends. Empty for a run that is.
+ */
+export function changedSettings(saved: TrainConfig, wanted: TrainConfig): string[] {
+  const settings = (config: TrainConfig) => ({
+    ...decisiveSettings(config),
+    ...Object.fromEntries(flatten(config).filter(([key]) => ENDS_AND_DATA.includes(key))),
+  });
+  const [before, after] = [settings(saved), settings(wanted)];
+  const ends = ENDS_AND_DATA.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+  return [...differences(before, after), ...ends.map((key) => ({ key, before: before[key], after: after[key] }))].map(told);
 }
 
 /**
@@ -92,6 +107,8 @@ interface Difference {
   before: unknown;
   after: unknown;
 }
+
+const told = ({ key, before, after }: Difference) => `${key}: the run has ${show(before)}, asked for ${show(after)}`;
 
 function differences(saved: DecisiveSettings, wanted: DecisiveSettings): Difference[] {
   // A setting may have become free since the checkpoint was written.

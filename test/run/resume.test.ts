@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkResume, checkSettings, configHash, decisiveSettings } from '#uafer/run/resume.js';
+import { changedSettings, checkResume, checkSettings, configHash, decisiveSettings } from '#uafer/run/resume.js';
 import { testConfig } from '../support/runConfig.js';
 
 const config = testConfig('run');
@@ -44,4 +44,20 @@ test('a centre crop may be given and taken away: it changes no number of picture
   expect(check({ settings: { ...decisiveSettings(config), 'data.centerCrop': false } }, cropping)).not.toThrow();
   expect(check({ configHash: configHash(config) }, cropping)).not.toThrow();
   expect(check({ configHash: configHash(testConfig('run', { seed: 1 })) }, cropping)).toThrow(/other options/);
+});
+
+test('what would make a finished run another one is told, also its data and when it ends', () => {
+  const other = testConfig('elsewhere', {
+    dataPath: 'other',
+    seed: 1,
+    optimizer: { epochs: 4 },
+    run: { maxSteps: 5, logEvery: 7 },
+  });
+  expect(changedSettings(config, { ...other, workers: 3 })).toEqual([
+    'seed: the run has 42, asked for 1',
+    'dataPath: the run has "pictures", asked for "other"',
+    'optimizer.epochs: the run has 3, asked for 4',
+    'run.maxSteps: the run has 0, asked for 5',
+  ]);
+  expect(changedSettings(config, testConfig('elsewhere'))).toEqual([]);
 });
