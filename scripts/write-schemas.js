@@ -2,10 +2,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { ablationSchema, crossValidationSchema } from '#uafer/experiments/resultFiles.js';
 import { modelSchema } from '#uafer/predict/modelFile.js';
 import { predictionLineSchema } from '#uafer/predict/predictionLine.js';
 
 const folder = fileURLToPath(new URL('../schemas/', import.meta.url));
 mkdirSync(folder, { recursive: true });
-for (const [name, schema] of Object.entries({ model: modelSchema, prediction: predictionLineSchema }))
+const schemas = {
+  model: modelSchema,
+  prediction: predictionLineSchema,
+  ablation: ablationSchema,
+  crossval: crossValidationSchema,
+};
+for (const [name, schema] of Object.entries(schemas))
   writeFileSync(`${folder}${name}.schema.json`, `${JSON.stringify(z.toJSONSchema(schema, { io: 'input' }), null, 2)}\n`);

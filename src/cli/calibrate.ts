@@ -12,7 +12,7 @@ import { createProgress, type Progress } from '../progress.js';
 import { figureRows, percent } from '../report/metricsText.js';
 import { calibrationPath, writeCalibration } from '../run/calibrationFile.js';
 import { textTable } from '../textTable.js';
-import { checkpointConfig, runOf, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
+import { checkpointConfig, runOf, SETTINGS_OF_A_MODEL, SETTINGS_OF_TEST_PICTURES } from './checkpointConfig.js';
 import { addConfigOptions, configValues, type OptionValues } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
 
@@ -67,7 +67,10 @@ export function addCalibrate(command: Command): void {
     .option('--config <path>', "settings in YAML; the run's own when the checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the calibration and its figures as one line of JSON');
-  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || /^data\.(ferplusTest|validShare)$/.test(path));
+  addConfigOptions(
+    command,
+    (path) => SETTINGS_OF_A_MODEL.test(path) || SETTINGS_OF_TEST_PICTURES.test(path) || path === 'data.validShare',
+  );
   command
     .addHelpText(
       'after',

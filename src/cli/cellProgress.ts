@@ -2,7 +2,7 @@ import { counted } from '../counted.js';
 import type { Cell } from '../experiments/cell.js';
 import { countFinished, type RunCellsOptions } from '../experiments/runCells.js';
 import type { TrainingEvent } from '../run/messages.js';
-import { abortOnInterrupt } from './interrupt.js';
+import { abortOnInterrupt, endOnInterrupt } from './interrupt.js';
 import { notes, type Verbosity } from './output.js';
 import { trainingProgress } from './trainingProgress.js';
 
@@ -30,6 +30,10 @@ export function cellProgress(cells: readonly Cell[], verbosity: Verbosity): RunC
     onEvent,
     onCell: ({ name }, place) => say(`--- ${place + 1} of ${cells.length}: ${name}`),
     onFailure: ({ name }, message) => say(`${name} failed: ${message}`),
-    close,
+    // What comes then holds up this thread, and is made again by the same command.
+    close: () => {
+      close();
+      endOnInterrupt();
+    },
   };
 }

@@ -44,7 +44,8 @@ export function addCrossval(command: Command): void {
     .option('--calibrate', 'fit a calibration before each evaluation, as `uafer calibrate` does')
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the result as one line of JSON');
-  addConfigOptions(command, (path) => path !== 'data.fold');
+  command.option('--out <path>', 'the folder of all folds (runs/crossval-<dataset>-<recipe>)');
+  addConfigOptions(command, (path) => path !== 'data.fold' && path !== 'out');
   addOriginalOptions(command);
   command
     .addHelpText(
@@ -94,7 +95,7 @@ function configuration(options: CrossvalOptions & OptionValues, onNote: (line: s
   checkClasses(options, config.dataset);
   const { fold, folds, foldList } = config.data;
   if (fold !== undefined)
-    throw new UaferError('USAGE', `data.fold: ${fold}: every fold is trained. Take the line out of ${options.config}.`);
+    throw new UaferError('USAGE', `data.fold: every fold is trained. Take the line out of ${options.config ?? config.recipe}.`);
   // A name without the time, so that the same command finds its folder again.
   const name = `crossval-${config.dataset}-${basename(config.recipe).replace(/\.ya?ml$/, '')}`;
   const cut = folds === undefined && foldList === undefined ? { folds: FOLDS } : {};

@@ -16,7 +16,7 @@ import { writeExamples } from '../run/examplesFile.js';
 import { writePredictions } from '../run/predictionsFile.js';
 import { holdsRun } from '../run/runFolder.js';
 import { addCalibrationOption, type CalibrationOptions, calibrationOf } from './calibrationOption.js';
-import { checkpointConfig, SETTINGS_OF_A_MODEL } from './checkpointConfig.js';
+import { checkpointConfig, SETTINGS_OF_A_MODEL, SETTINGS_OF_TEST_PICTURES } from './checkpointConfig.js';
 import {
   addConfigOptions,
   addOriginalOptions,
@@ -68,7 +68,7 @@ export function addEval(command: Command): void {
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
   addCalibrationOption(command);
-  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || path === 'data.ferplusTest');
+  addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || SETTINGS_OF_TEST_PICTURES.test(path));
   addOriginalOptions(command);
   command
     .addHelpText(

@@ -16,3 +16,8 @@ export function abortOnInterrupt(onFirst: () => void = () => {}): AbortSignal {
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return controller.signal;
 }
+
+/** From here on the first signal ends the process, as where nothing was installed: for what follows work that can be stopped. */
+export function endOnInterrupt(): void {
+  for (const signal of SIGNALS) process.removeAllListeners(signal);
+}

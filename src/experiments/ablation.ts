@@ -5,44 +5,8 @@ import { meanInterval, type Spread, spread } from '../metrics/repeated.js';
 import type { Ablation, AblationRow } from './ablationFile.js';
 import { type CellResult, readAnswers } from './cell.js';
 import { type AnswerPair, BOOTSTRAP_SEED, pictureIntervals } from './pictureIntervals.js';
+import type { AblationResult, Difference } from './resultFiles.js';
 import type { CellOutcome } from './runCells.js';
-
-/** How a figure of a row differs from the first row's, seed by seed. */
-export interface Difference extends Spread {
-  /** 95% interval of the mean over seeds, of the paired t-test; null with less than two. */
-  overSeeds: Interval | null;
-  /** 95% interval of the bootstrap over pictures, the seeds' mean; null where predictions were deleted, or are of other pictures. */
-  overPictures: Interval | null;
-}
-
-interface RowResult {
-  name: string;
-  calibrated: boolean;
-  cells: {
-    seed: number;
-    folder: string;
-    state: CellOutcome['state'];
-    error?: string;
-    samples?: number;
-    figures?: CellResult['figures'];
-  }[];
-  /** By the figures' paths, over the seeds that are finished. */
-  figures: Record<string, Spread>;
-  /** Null for the first row, and where no seed is finished in both. */
-  differences: Record<string, Difference> | null;
-}
-
-/** `ablation.json`. */
-export interface AblationResult {
-  format: 'uafer-ablation';
-  version: 1;
-  seeds: number[];
-  /** Which weights were evaluated. */
-  weights: Ablation['weights'];
-  /** Null for none. */
-  bootstrap: { resamples: number; seed: number } | null;
-  rows: RowResult[];
-}
 
 export interface SummaryOptions {
   /** Rows and their cells are named relative to it. */

@@ -7,10 +7,10 @@ import { loadDataset } from '../data/datasets.js';
 import { foldsOf } from '../data/folds.js';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
-import type { Spread } from '../metrics/repeated.js';
 import { trustFigures } from '../metrics/trust.js';
 import { spreads } from './ablation.js';
 import { type Cell, type CellResult, type CellWeights, readAnswers } from './cell.js';
+import type { CrossValidationResult, FoldResult } from './resultFiles.js';
 import type { CellOutcome } from './runCells.js';
 
 /** The trainings of a cross-validation, and who is tested on in each. */
@@ -19,30 +19,6 @@ export interface CrossValidation {
   people: string[][];
   /** How the folds came about. */
   source: string;
-}
-
-interface FoldResult {
-  /** From 1. */
-  fold: number;
-  folder: string;
-  /** Who was tested on. */
-  people: string[];
-  state: CellOutcome['state'];
-  error?: string;
-  samples?: number;
-  figures?: CellResult['figures'];
-}
-
-/** `crossval.json`. */
-export interface CrossValidationResult {
-  format: 'uafer-crossval';
-  version: 1;
-  weights: CellWeights;
-  folds: FoldResult[];
-  /** By the figures' paths, over the folds that are finished. */
-  figures: Record<string, Spread>;
-  /** Of the answers of all folds as one test set; null until every fold is finished, or where predictions were deleted. */
-  pooled: { samples: number; figures: Record<string, number | null> } | null;
 }
 
 export interface CrossValidationOptions {

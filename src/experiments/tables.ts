@@ -2,9 +2,8 @@
 import type { Interval } from '../metrics/bootstrap.js';
 import type { Spread } from '../metrics/repeated.js';
 import { textTable } from '../textTable.js';
-import type { AblationResult, Difference } from './ablation.js';
 import type { CellWeights } from './cell.js';
-import type { CrossValidationResult } from './crossValidation.js';
+import type { AblationResult, CrossValidationResult, Difference } from './resultFiles.js';
 
 interface Column {
   /** The figure's path. */

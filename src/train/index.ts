@@ -17,6 +17,7 @@
  */
 export { type ConfigSources, resolveConfig } from '../config/resolve.js';
 export type { TrainConfig } from '../config/schema.js';
+export { type ClassMap, readClassMap } from '../data/classMap.js';
 export { addDataset, type DatasetRow, type LoadOptions } from '../data/datasets.js';
 export type { Batch, Dataset, Parts, Sample } from '../data/types.js';
 export { UaferError } from '../errors.js';

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ablationSchema } from '#uafer/experiments/resultFiles.js';
 import { main, uafer } from './run.js';
 import { train, writeTinyProject } from './tinyProject.js';
 
@@ -53,6 +54,7 @@ describe('uafer ablate', () => {
     expect(first.stdout).toMatch(/broken, seed 1 failed: --data-path: .*later does not exist/);
     expect(first.code).toBe(1);
     const before = json('out/ablation.json');
+    expect(ablationSchema.strict().parse(before)).toEqual(before);
     expect(before.rows[1]).toMatchObject({ name: 'broken', figures: {}, differences: null });
     expect(before.rows[1].cells).toEqual(
       [1, 2].map((seed) => ({ seed, folder: `broken/seed-${seed}`, state: 'failed', error: expect.any(String) })),

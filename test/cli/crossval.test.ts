@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crossValidationSchema } from '#uafer/experiments/resultFiles.js';
 import { uafer } from './run.js';
 import { writeTinyProject } from './tinyProject.js';
 
@@ -32,7 +33,7 @@ describe('uafer crossval', () => {
     expect(stderr).toMatch(/Fold 2 of 3 .*: 2 people of 5 are the test part, and nobody stands in both\./);
     expect(code).toBe(0);
     expect(stdout).toMatch(/\nmean +\d+\.\d\d ± \d+\.\d\d .*\ntogether +5 +20 +\d+\.\d\d /);
-    const { folds, figures, pooled } = json('out/crossval.json');
+    const { folds, figures, pooled } = crossValidationSchema.strict().parse(json('out/crossval.json'));
     expect(folds.flatMap(({ people }: Fold) => people).sort()).toEqual([0, 1, 2, 3, 4].map((i) => `person ${i}`));
     const tested = folds.map((_: Fold, i: number) => {
       const { rows } = json(`out/fold-${i + 1}/predictions.json`);
@@ -115,6 +116,12 @@ describe('uafer crossval', () => {
     ],
     ['more folds than people', [], '', /shows 5 people, too few for 10 folds/],
     ['a list and a number', ['--fold-list', 'shared.txt', '--folds', '2'], '', /give one of the two/],
+    [
+      'a fold in a configuration',
+      ['--config', 'shared.txt'],
+      'data: { fold: 2, folds: 3 }\n',
+      /data\.fold: every fold is trained\. Take the line out of shared\.txt/,
+    ],
     ['one fold', ['--folds', '1'], '', /--folds: expected a whole number of at least 2, got 1/],
   ])('%s is an error before anything is trained', async (_, args, list, message) => {
     writeFileSync(join(folder, 'shared.txt'), list);
