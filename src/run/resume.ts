@@ -73,8 +73,10 @@ const ENDS_AND_DATA = ['dataPath', 'data.extraPath', 'optimizer.epochs', 'run.ma
  * ends. Empty for a run that is.
  */
 export function changedSettings(saved: TrainConfig, wanted: TrainConfig): string[] {
-  const settings = (config: TrainConfig) => ({
+  const settings = (config: TrainConfig): DecisiveSettings => ({
     ...decisiveSettings(config),
+    // Weights of the same name in another place may be others.
+    clipPath: config.clipPath,
     ...Object.fromEntries(flatten(config).filter(([key]) => ENDS_AND_DATA.includes(key))),
   });
   const [before, after] = [settings(saved), settings(wanted)];

@@ -60,4 +60,7 @@ test('what would make a finished run another one is told, also its data and when
     'run.maxSteps: the run has 0, asked for 5',
   ]);
   expect(changedSettings(config, testConfig('elsewhere'))).toEqual([]);
+  expect(changedSettings(config, { ...config, clipPath: 'other/clip.safetensors' })).toEqual([
+    'clipPath: the run has "clip.safetensors", asked for "other/clip.safetensors"',
+  ]);
 });
