@@ -128,10 +128,12 @@ export function loadDataset({ folds, fold, foldList, ...options }: DatasetOption
   const { name, dataPath, parts = 'all' } = options;
   const why = whyAbsent(dataPath);
   if (why) throw new UaferError('DATA', `--data-path: ${resolve(dataPath)} ${why}`);
+  const read = (wanted: Parts) => datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts: wanted });
   const cut = folds !== undefined || fold !== undefined || foldList !== undefined;
-  const load = (wanted: Parts) =>
-    withVotes(datasetRow(name).load({ votes: 'majority', ferplusTest: 'valid', ...options, parts: wanted }), wanted);
-  const dataset = cut ? withParts(takeFold(load('all'), { folds, fold, foldList }), parts) : load(parts);
+  // A fold takes pictures from both parts, whichever of them is wanted.
+  const dataset = cut
+    ? withParts(withVotes(takeFold(read('all'), { folds, fold, foldList }), 'all'), parts)
+    : withVotes(read(parts), parts);
   for (const part of ['train', 'test'] as const) {
     const wanted = parts === 'all' || part === 'test';
     if (wanted && dataset[part].length === 0) throw new UaferError('DATA', `${dataPath}: the data set has no ${part} pictures`);

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { TrainConfig } from '../config/schema.js';
 import { UaferError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
-import type { JudgedAnswer } from '../metrics/trust.js';
 import type { Ending } from '../run/messages.js';
+import { type PredictionRow, readPredictions } from '../run/predictionsFile.js';
 
 /** Which weights of a run are evaluated: those of the epoch with the best test metric, as `uafer eval` does, or those of the end. */
 export type CellWeights = 'best' | 'last';
@@ -46,25 +46,6 @@ const resultSchema = z.object({
 /** What came of a cell that is finished. */
 export type CellResult = z.infer<typeof resultSchema>;
 
-const predictionsSchema = z.object({
-  classes: z.array(z.string()),
-  rows: z.array(
-    z.object({
-      file: z.string(),
-      label: z.int(),
-      predicted: z.int(),
-      logits: z.array(z.number()),
-      probabilities: z.array(z.number()),
-      uncertainty: z.number(),
-      alpha: z.array(z.number()).optional(),
-      votes: z.array(z.number()).optional(),
-    }),
-  ),
-});
-
-/** An answer that was kept, and the picture that it is of. */
-export type KeptAnswer = JudgedAnswer & { file: string };
-
 /** The files of a cell beside those of its run. */
 export function cellFiles(run: string) {
   return {
@@ -95,8 +76,9 @@ export function readResult(run: string): CellResult | null {
 }
 
 /** The answers of a finished cell; null when their file was deleted. Throws `DATA` when it is broken. */
-export function readAnswers(run: string): KeptAnswer[] | null {
-  return read(cellFiles(run).predictions, predictionsSchema)?.rows ?? null;
+export function readAnswers(run: string): readonly PredictionRow[] | null {
+  const { predictions } = cellFiles(run);
+  return existsSync(predictions) ? readPredictions(predictions).rows : null;
 }
 
 function read<Value>(file: string, schema: z.ZodType<Value>): Value | null {

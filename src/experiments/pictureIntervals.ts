@@ -4,13 +4,13 @@ import { auroc } from '../metrics/detection.js';
 import { countLevels, ranksOf } from '../metrics/levels.js';
 import { metricFigures, scoredSets } from '../metrics/metrics.js';
 import { areaUnderRiskCoverage } from '../metrics/selective.js';
-import type { KeptAnswer } from './cell.js';
+import type { PredictionRow } from '../run/predictionsFile.js';
 
 /** The answers of two trainings with the same seed; null where they were deleted. */
 export interface AnswerPair {
   classes: number;
-  before: readonly KeptAnswer[] | null;
-  after: readonly KeptAnswer[] | null;
+  before: readonly PredictionRow[] | null;
+  after: readonly PredictionRow[] | null;
 }
 
 interface Options {
@@ -40,13 +40,13 @@ export function pictureIntervals(
 }
 
 /** The same pictures in the same order. */
-function samePictures(one: readonly KeptAnswer[], other: readonly KeptAnswer[] | null): boolean {
+function samePictures(one: readonly PredictionRow[], other: readonly PredictionRow[] | null): boolean {
   if (!other || one.length !== other.length) return false;
   return one.every(({ file, label }, i) => file === other[i]?.file && label === other[i]?.label);
 }
 
 /** The metrics, and the baseline among the scores. */
-function resampledFigures(answers: readonly KeptAnswer[], classes: number): (drawn: Int32Array) => Figures {
+function resampledFigures(answers: readonly PredictionRow[], classes: number): (drawn: Int32Array) => Figures {
   const sets = scoredSets(answers, classes);
   const wrong = answers.map(({ label, predicted }) => label !== predicted);
   const top = ranksOf(answers.map(({ probabilities }) => 1 - Math.max(...probabilities)));

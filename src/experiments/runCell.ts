@@ -3,10 +3,10 @@
 import { UaferError } from '../errors.js';
 import { CALIBRATION_DEFAULTS, calibrateCheckpoint } from '../evaluate/calibrateCheckpoint.js';
 import { evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
-import { writePredictions } from '../evaluate/predictions.js';
 import { trustFigures } from '../metrics/trust.js';
 import { calibrationPath, writeCalibration } from '../run/calibrationFile.js';
 import type { TrainingEvent } from '../run/messages.js';
+import { writePredictions } from '../run/predictionsFile.js';
 import { holdsRun, runFolder } from '../run/runFolder.js';
 import { runTraining } from '../train/trainingHost.js';
 import { type Cell, type CellTraining, cellFiles, readTraining, writeResult, writeTraining } from './cell.js';

@@ -87,7 +87,7 @@ describe('the file of an ablation', () => {
     [
       'a value that is none',
       `${BASE}seeds: [1]\nrows:\n  - name: a\n    loss: { lossFunction: hinge }\n`,
-      /table\.yaml:5: loss\.lossFunction: expected one of edl, ce/,
+      /table\.yaml:5: loss\.lossFunction: expected one of edl,/,
     ],
     [
       'a folder in a row',

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import type { KeptAnswer } from '#uafer/experiments/cell.js';
 import { pictureIntervals } from '#uafer/experiments/pictureIntervals.js';
 import { createRandom } from '#uafer/random.js';
+import type { PredictionRow } from '#uafer/run/predictionsFile.js';
 
 const random = createRandom({ seed: 3, epoch: 0, stream: 0, position: 0 });
 
 /** Answers of which this share is right, by draws of their own. */
-function answers(count: number, right: (picture: number) => boolean): KeptAnswer[] {
+function answers(count: number, right: (picture: number) => boolean): PredictionRow[] {
   return Array.from({ length: count }, (_, i) => {
     const label = i % 2;
     const predicted = right(i) ? label : 1 - label;
@@ -25,7 +25,7 @@ it('the interval of a difference is as wide as the closed form has it, and narro
   // Right where the first is, but for a tenth of it: paired. Or right by itself as often.
   const paired = answers(PICTURES, (i) => (hard[i] && luck[i]) as boolean);
   const alone = answers(PICTURES, (i) => other[i] as boolean);
-  const widthTo = (after: KeptAnswer[]) => {
+  const widthTo = (after: PredictionRow[]) => {
     const [low, high] = pictureIntervals([{ classes: 2, before, after }], { resamples: 1000 }).accuracy as [number, number];
     const differences = after.map(
       (answer, i) => Number(answer.predicted === answer.label) - Number(before[i]?.predicted === before[i]?.label),
