@@ -60,7 +60,8 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   if (!fuses) add('opinions are not fused', 'loss.lambdaBranch');
   if (loss.lossFunction !== 'ce') add(`only ce has a choice, and the loss is ${loss.lossFunction}`, 'loss.target');
   if (loss.lossFunction !== 'dm') add('the loss is not the likelihood of the votes', 'data.countedVotes');
-  if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.unitTeacher');
+  if (loss.distillation === 'none') add('nothing is distilled', 'loss.lambdaKd');
+  else if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.distillation');
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
   if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');
   if (hasOption(dataset, 'votes') && data.votes === 'distribution' && !takesVotes)

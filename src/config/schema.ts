@@ -72,9 +72,11 @@ const lossSchema = z.strictObject({
   target: oneOf('label', 'votes')
     .default('label')
     .describe("what ce is compared with: the label, or the shares of the annotators' votes (--votes says which pictures)"),
-  unitTeacher: flag()
-    .default(false)
-    .describe("distil from features of unit length; the original's are not, though the student's are"),
+  distillation: oneOf('cls', 'unit', 'none')
+    .default('cls')
+    .describe(
+      "from the frozen CLIP's CLS feature as it comes (the original's way), or of unit length as the student's is; with none a step needs no teacher",
+    ),
 });
 
 const optimizerSchema = z.strictObject({

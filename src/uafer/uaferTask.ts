@@ -29,10 +29,13 @@ export interface UaFerTaskOptions {
   recompute?: boolean;
 }
 
-/** What a training step needs of a batch's images: the student's answer, and the teacher's CLS features (B, D), not normalised. */
+/**
+ * What a training step needs of a batch's images: the student's answer, and the teacher's CLS features (B, D), not normalised; null where
+ * nothing is distilled.
+ */
 interface Taught {
   student: UaFerOutput;
-  teacher: Tensor;
+  teacher: Tensor | null;
 }
 
 /** Training and evaluation of UA-FER as `config` says, from CLIP weights. */
@@ -43,7 +46,8 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const { layers, stem } = model.tower.architecture;
   const stemLayers = stem ? stemConvolutions(stem).map(({ layer }) => layer) : [];
   const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers, stemLayers });
-  const teacher = teacherOf(model, new Set(groups.flatMap(({ names }) => names)));
+  const distils = config.loss.distillation !== 'none';
+  const teacher = distils ? teacherOf(model, new Set(groups.flatMap(({ names }) => names))) : null;
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
     : sharing(model, teacher, config.optimizer.fixLayer);
@@ -115,24 +119,33 @@ function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
  * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
  * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing.
  */
-function sharing(model: UaFer, teacher: VisionTower, fixLayer: number): (images: Tensor) => Taught {
+function sharing(model: UaFer, teacher: VisionTower | null, fixLayer: number): (images: Tensor) => Taught {
   return (images) =>
     scope(() => {
       if (fixLayer < 0)
-        return { student: forward(model, images, model.text.unit), teacher: noGrad(() => encodeImage(teacher, images).cls) };
-      const shared = noGrad(() => throughBlocks(teacher, embed(teacher, images), 0, fixLayer));
-      const cls = noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, fixLayer)));
+        return {
+          student: forward(model, images, model.text.unit),
+          teacher: teacher && noGrad(() => encodeImage(teacher, images).cls),
+        };
+      const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), 0, fixLayer));
+      const cls = teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, fixLayer)));
       const student = forwardTokens(model, throughBlocks(model.tower, shared, fixLayer), model.text.unit);
       return { student, teacher: cls };
     });
 }
 
 /** The original's way: texts and teacher from the start, at every step. */
-function recomputing(clip: Clip, model: UaFer, teacher: VisionTower, classes: readonly string[]): (images: Tensor) => Taught {
+function recomputing(
+  clip: Clip,
+  model: UaFer,
+  teacher: VisionTower | null,
+  classes: readonly string[],
+): (images: Tensor) => Taught {
   return (images) =>
     scope(() => {
       const text = classTexts(clip, classes, model.config.prompt).unit;
-      return { student: forward(model, images, text), teacher: noGrad(() => encodeImage(teacher, images).cls) };
+      const cls = teacher && noGrad(() => encodeImage(teacher, images).cls);
+      return { student: forward(model, images, text), teacher: cls };
     });
 }
 
@@ -158,7 +171,8 @@ function lossOf(
     share === 1
       ? own
       : blended(own, answerLoss(student, targetsOf({ train, classes }, reversed(batch), config), config, moment), share);
-  const distillation = distillationLoss(student.cls, config.loss.unitTeacher ? unitLength(teacher, -1) : teacher);
+  if (!teacher) return { loss, parts };
+  const distillation = distillationLoss(student.cls, config.loss.distillation === 'unit' ? unitLength(teacher, -1) : teacher);
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
 }
 

@@ -219,8 +219,11 @@ test('what changes nothing beside other settings is told, where it was made, and
     '--target has no effect here: only ce has a choice, and the loss is edl.',
     '--counted-votes has no effect here: the loss is not the likelihood of the votes.',
   ]);
-  expect(notes({ 'loss.unitTeacher': true, 'loss.lambdaKd': 0 })).toEqual([
-    '--unit-teacher has no effect here: distillation has no weight.',
+  expect(notes({ 'loss.distillation': 'unit', 'loss.lambdaKd': 0 })).toEqual([
+    '--distillation has no effect here: distillation has no weight.',
+  ]);
+  expect(notes({ 'loss.distillation': 'none', 'loss.lambdaKd': 2 })).toEqual([
+    '--lambda-kd has no effect here: nothing is distilled.',
   ]);
   const fused = { 'model.fusion': 'average', 'loss.withAvu': true, 'loss.withKl': true, 'loss.lambdaBranch': 2 };
   expect(notes(fused)).toEqual([]);

@@ -40,7 +40,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       lambdaRuc: 1,
       lambdaBranch: 1,
       target: 'label',
-      unitTeacher: false,
+      distillation: 'cls',
     },
     optimizer: {
       lr: 1e-2,

@@ -14,7 +14,7 @@ export function lossConfig(changes: Partial<LossConfig> = {}): LossConfig {
     lambdaRuc: 1,
     lambdaBranch: 1,
     target: 'label',
-    unitTeacher: false,
+    distillation: 'cls',
     ...changes,
   };
 }
