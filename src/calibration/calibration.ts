@@ -6,6 +6,7 @@ import { type Decision, decide } from '../metrics/decision.js';
 import { predictLogistic } from '../metrics/logisticRegression.js';
 import { applyEvidenceScale, applyTemperature, applyVectorScaling, logProbabilities } from '../metrics/scaling.js';
 import { type Answer, dirichletEntropy, dirichletMean, entropy, SCORES, type ScoreName } from '../metrics/scores.js';
+import { densitySchema, densityScores, type PictureFeatures } from './density.js';
 import { evidenceOfLogits } from './logitEvidence.js';
 
 const positive = z.number().positive();
@@ -60,6 +61,8 @@ export const calibrationSchema = z.object({
   riskHead: riskHeadSchema.nullable(),
   conformal: conformalSchema.nullable(),
   decision: decisionSchema.nullable(),
+  /** Left out where the pictures of training are not known. */
+  density: densitySchema.optional(),
   /** In words. */
   fittedOn: z.string(),
 });
@@ -72,6 +75,8 @@ export interface RawAnswer {
   logits: readonly number[];
   /** Of a Dirichlet distribution with a = evidence + 1; null of a network with softmax. */
   evidence: readonly number[] | null;
+  /** What a calibration with a density looks at. */
+  features?: PictureFeatures | undefined;
 }
 
 /** W of subjective logic, where nothing else says how much evidence an open mind is worth (Josang 2016, 3.5). */
@@ -87,7 +92,7 @@ export interface CalibratedAnswer {
   alpha: number[] | null;
   /**
    * In [0, 1]: W / (W + total evidence), with W = C for evidence + 1 (vacuity, C / S) and 2 for evidence from logits; without evidence the
-   * entropy of the probabilities over ln C.
+   * entropy of the probabilities over ln C. With a density it grows with the picture's distance from those of training (`ignorance`).
    */
   uncertainty: number;
   /** In [0, 1]: how much people would disagree, the Dirichlet's expected entropy over ln C; without one the entropy of the probabilities. */
@@ -98,6 +103,8 @@ export interface CalibratedAnswer {
   set: number[] | null;
   /** Null where there are no thresholds. */
   decision: Decision | null;
+  /** Present where the calibration has a density; its ignorance is `uncertainty`. */
+  density?: NonNullable<Answer['density']>;
 }
 
 /**
@@ -116,8 +123,16 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
   const alpha = dirichletOf(raw, calibration?.evidence ?? null);
   const scaled = scaledBy(alpha ? logProbabilities(dirichletMean(alpha)) : logits, calibration?.scaling);
   const { probabilities } = scaled;
-  const { uncertainty, ambiguity } = alpha ? ofDirichlet(alpha, evidence !== null) : ofProbabilities(probabilities);
-  const answer = { logits: scaled.logits ?? [...logits], probabilities, alpha: alpha ?? undefined };
+  const own = alpha ? ofDirichlet(alpha, evidence !== null) : ofProbabilities(probabilities);
+  const { ambiguity } = own;
+  const density = densityOf(raw, calibration, own.uncertainty, alpha !== null);
+  const uncertainty = density?.ignorance ?? own.uncertainty;
+  const answer = {
+    logits: scaled.logits ?? [...logits],
+    probabilities,
+    alpha: alpha ?? undefined,
+    ...(density && { density }),
+  };
   const risk = calibration?.riskHead ? riskOf(answer, calibration.riskHead) : 1 - Math.max(...probabilities);
   return {
     ...answer,
@@ -128,6 +143,31 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
     set: calibration?.conformal ? conformalSet(probabilities, calibration.conformal) : null,
     decision: decisionOf(uncertainty, risk, calibration?.decision ?? null, abstain),
   };
+}
+
+/** @param evidential whether `uncertainty` is that of evidence */
+function densityOf(
+  { logits, features }: RawAnswer,
+  calibration: Calibration | undefined,
+  uncertainty: number,
+  evidential: boolean,
+): NonNullable<Answer['density']> | undefined {
+  if (!calibration?.density) return undefined;
+  if (!features) throw new RangeError('a calibration with a density needs what the network made of the picture');
+  const scores = densityScores(features, logits, calibration.density);
+  return { ...scores, ignorance: ignorance(uncertainty, scores.layers, evidential) };
+}
+
+/**
+ * Evidence is worth the less, the further a picture lies from those of training: it is divided by 1 + e^(2 distance), so that W / (W + E) becomes
+ * W / (W + E / (1 + e^(2 distance))). Without evidence what the model is certain of, 1 - uncertainty, is divided by it.
+ *
+ * @param distance standardised: about 0 for an ordinary picture
+ */
+function ignorance(uncertainty: number, distance: number, evidential: boolean): number {
+  const worth = 1 / (1 + Math.exp(2 * distance));
+  const certain = (1 - uncertainty) * worth;
+  return evidential ? uncertainty / (uncertainty + certain) : 1 - certain;
 }
 
 function dirichletOf({ logits, evidence }: RawAnswer, calibration: Calibration['evidence']): number[] | null {

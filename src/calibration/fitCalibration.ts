@@ -3,8 +3,9 @@ import { type ConformalMethod, fitConformal } from '../metrics/conformal.js';
 import { type DecisionRates, fitDecision } from '../metrics/decision.js';
 import { fitLogisticRegression } from '../metrics/logisticRegression.js';
 import { fitEvidenceScale, fitTemperature, fitVectorScaling, logProbabilities } from '../metrics/scaling.js';
-import { SCORES } from '../metrics/scores.js';
+import { scoresOf } from '../metrics/scores.js';
 import { type Calibration, calibratedAnswer, type RawAnswer, riskFeatures } from './calibration.js';
+import { type Density, standardizedDensity } from './density.js';
 import { fitLogitEvidence } from './logitEvidence.js';
 
 /** What a network says of a validation picture, and what is right. */
@@ -22,13 +23,16 @@ export interface FitOptions {
   /** Null for a model that gives no sets. */
   conformal: { method: ConformalMethod; coverage: number } | null;
   riskHead: boolean;
+  /** Of the pictures of training (`fitDensity`); without it nothing is known of them. */
+  density?: Density | undefined;
   /** In words: which pictures these are. */
   fittedOn: string;
 }
 
 /**
  * The calibration of a network by its answers to validation pictures, in this order: how much its evidence is worth (by the votes; without
- * them by the labels; from logits only by votes), the scaling of its probabilities (by the labels), the risk head, sets and thresholds.
+ * them by the labels; from logits only by votes), how far they lie from those of training, the scaling of its probabilities (by the labels), the
+ * risk head, sets and thresholds.
  * The same answers in the same order give the same numbers to the last bit.
  *
  * @throws UaferError `DATA` without answers, when an answer is broken, or when some have votes or evidence and some have none
@@ -41,6 +45,12 @@ export function fitCalibration(answers: readonly ValidationAnswer[], options: Fi
     riskHead: null,
     conformal: null,
     decision: null,
+    ...(options.density && {
+      density: standardizedDensity(
+        options.density,
+        answers.flatMap(({ features }) => features ?? []),
+      ),
+    }),
     fittedOn: options.fittedOn,
   };
   const scaled = { ...unscaled, scaling: fitScaling(answers, unscaled, options.scaling) };
@@ -95,8 +105,7 @@ function judge(answers: readonly ValidationAnswer[], calibration: Calibration) {
 
 function fitRiskHead(answers: readonly ValidationAnswer[], calibration: Calibration): NonNullable<Calibration['riskHead']> {
   const judged = judge(answers, calibration);
-  const evidential = judged.every(({ alpha }) => alpha !== undefined);
-  const scores = SCORES.flatMap(({ name, needs }) => (needs === 'dirichlet' && !evidential ? [] : [name]));
+  const scores = scoresOf(judged).map(({ name }) => name);
   const features = judged.map((answer) => riskFeatures(answer, scores));
   return {
     scores,

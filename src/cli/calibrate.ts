@@ -16,6 +16,9 @@ import { checkpointConfig, runOf, SETTINGS_OF_A_MODEL, SETTINGS_OF_TEST_PICTURES
 import { addConfigOptions, configValues, type OptionValues } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
 
+/** Enough for a covariance of a few hundred numbers. */
+const TRAINING_PICTURES = 5000;
+
 interface CalibrateCommandOptions extends Verbosity {
   to?: string;
   config?: string;
@@ -27,6 +30,8 @@ interface CalibrateCommandOptions extends Verbosity {
   sets?: ConformalMethod;
   coverage: number;
   riskHead?: boolean;
+  /** True for the number that is taken when none is said. */
+  density?: number | true;
 }
 
 export function addCalibrate(command: Command): void {
@@ -64,6 +69,12 @@ export function addCalibrate(command: Command): void {
     )
     .addOption(shareOption('--coverage <n>', 'share of the sets that hold the right class', 0.9))
     .option('--risk-head', 'decide by a logistic regression on all scores of an answer in place of its largest probability')
+    .addOption(
+      new Option(
+        '--density [n]',
+        `know n pictures of training (${TRAINING_PICTURES} when none is said): uncertainty grows with the distance from them`,
+      ).argParser(pictureCount),
+    )
     .option('--config <path>', "settings in YAML; the run's own when the checkpoint belongs to a run")
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the calibration and its figures as one line of JSON');
@@ -79,12 +90,22 @@ Fits, to validation pictures, how much evidence an answer stands for, the scalin
 report, ambiguous (people would disagree) or reject (unlike the pictures that it learned from). Validation pictures are the owners' (FER+, or a
 folder valid/), or the share of the training pictures that \`uafer train --valid-share 0.1\` kept out of training; never those of the test.
 
+With --density it is kept too how the pictures of training look to the network, in a few hundred KB: a picture unlike them is answered with more
+uncertainty, and rejected; uafer eval --scores shows how well that and other distances find errors and other pictures.
+
 Examples:
   uafer calibrate runs/ferplus
+  uafer calibrate runs/ferplus --density
   uafer calibrate runs/ferplus --risk 0.05 --sets raps --coverage 0.95
   uafer calibrate model.pth --clip-path ViT-B-16.pt --dataset folder --data-path faces --to model.calibration.json`,
     )
     .action((checkpoint: string, options: CalibrateCommandOptions & OptionValues) => calibrateCommand(checkpoint, options));
+}
+
+function pictureCount(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 2) return count;
+  throw new InvalidArgumentError('Expected a number of pictures, of at least 2.');
 }
 
 /** A number from 0 to 1. */
@@ -101,21 +122,30 @@ async function calibrateCommand(checkpoint: string, options: CalibrateCommandOpt
   const note = notes(options);
   const to = target(checkpoint, options);
   const config = checkpointConfig(checkpoint, { ...options, values: configValues(options) }, note);
-  let progress: Progress | undefined;
-  const onBatch = (done: number, total: number) => {
-    progress ??= createProgress({ label: 'answering', total, unit: 'batches', start: done, quiet: options.quiet ?? false });
-    progress.update(done);
+  const shown: Progress[] = [];
+  const show = (label: string) => {
+    let progress: Progress | undefined;
+    return (done: number, total: number) => {
+      if (!progress) {
+        shown.pop()?.stop();
+        progress = createProgress({ label, total, unit: 'batches', start: done, quiet: options.quiet ?? false });
+        shown.push(progress);
+      }
+      progress.update(done);
+    };
   };
-  const { share, scaling, risk, rejected, sets, coverage, riskHead = false } = options;
+  const { share, scaling, risk, rejected, sets, coverage, riskHead = false, density } = options;
   const result = await calibrateCheckpoint(checkpoint, config, {
     share,
     scaling,
     rates: { risk, rejected },
     conformal: sets ? { method: sets, coverage } : null,
     riskHead,
+    density: density === true ? TRAINING_PICTURES : density,
     onNote: note,
-    onBatch,
-  }).finally(() => progress?.stop());
+    onTrainingBatch: show('training pictures'),
+    onBatch: show('answering'),
+  }).finally(() => shown.pop()?.stop());
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { calibration, figures } = result;
   if (options.json) printJson({ checkpoint: result.checkpoint, calibration, figures });
@@ -137,7 +167,8 @@ function target(checkpoint: string, { to }: CalibrateCommandOptions): string {
 }
 
 function describe({ calibration, figures }: CheckpointCalibration): string[] {
-  const fitted = `Fitted to ${calibration.fittedOn}.`;
+  const known = calibration.density ? ` It knows ${calibration.density.fittedOn}.` : '';
+  const fitted = `Fitted to ${calibration.fittedOn}.${known}`;
   if (!figures) return [`${fitted} No pictures are left to try it on: --share 0.5 would leave half of them.`];
   const { before, after } = figures;
   const [rowsBefore, rowsAfter] = [before, after].map((metrics) => new Map(figureRows(metrics, { detail: true })));

@@ -27,9 +27,17 @@ import {
 } from './configOptions.js';
 import { notes, printJson, printText, type Verbosity } from './output.js';
 import { pagePath } from './pageOption.js';
+import {
+  addRobustnessOptions,
+  CORRUPTIONS_HELP,
+  type RobustnessOptions,
+  robustnessAsked,
+  robustnessTexts,
+  writeRobustness,
+} from './robustnessOptions.js';
 import { wholeNumberOption } from './wholeNumberOption.js';
 
-interface EvalOptions extends Verbosity, CalibrationOptions {
+interface EvalOptions extends Verbosity, CalibrationOptions, RobustnessOptions {
   checkpoint: string;
   config?: string;
   recipe?: string;
@@ -68,6 +76,7 @@ export function addEval(command: Command): void {
     .option('--quiet', 'print nothing but errors and the result')
     .option('--json', 'print the metrics as one line of JSON');
   addCalibrationOption(command);
+  addRobustnessOptions(command);
   addConfigOptions(command, (path) => SETTINGS_OF_A_MODEL.test(path) || SETTINGS_OF_TEST_PICTURES.test(path));
   addOriginalOptions(command);
   command
@@ -76,6 +85,7 @@ export function addEval(command: Command): void {
       `
 metrics.json and --json hold every figure: those of the whole set, every score as a detector of errors, Brier's score in parts, and, where the
 data set has votes (FER+), the figures against them. --single-votes and --other-votes say which votes count.
+${CORRUPTIONS_HELP}
 The test pictures of FER+ are its validation part; --ferplus-test test takes FER2013's private test set.
 
 A class map is YAML or JSON, "class of the data set: class of the model" a line; null leaves a class's pictures out. All classes of the data set
@@ -87,6 +97,7 @@ Examples:
   uafer eval --checkpoint runs/rafdb
   uafer eval --checkpoint model.pth --clip-path ViT-B-16.pt --dataset rafdb --data-path /data/RAFDB/basic --predictions out.json
   uafer eval --checkpoint runs/rafdb --subset occlusion.txt
+  uafer eval --checkpoint runs/rafdb --corruptions jpeg,eyes --ood pictures
   uafer eval --checkpoint runs/rafdb --dataset ferplus --data-path /data/FERPlus --class-map ferplus-to-rafdb
   uafer eval --checkpoint runs/rafdb --scores --bootstrap 1000`,
     )
@@ -98,13 +109,18 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   const config = configuration(options, note);
   const result = await evaluation(options, config, note);
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
-  const { checkpoint, loss, metrics, trust } = result;
+  const { checkpoint, loss, metrics, trust, corruptions, ood } = result;
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
-  if (options.json) printJson({ checkpoint, dataset: config.dataset, classMap: options.classMap, loss, ...metrics, ...trust });
+  if (options.json)
+    printJson({
+      ...{ checkpoint, dataset: config.dataset, classMap: options.classMap, loss },
+      ...{ ...metrics, ...trust, ...known({ corruptions, ood }) },
+    });
   else {
     const shown = { detail: options.scores ?? false, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined };
-    printText(texts({ metrics, trust }, shown).join('\n\n'));
+    printText([...texts(result, shown), ...robustnessTexts(result, shown.detail)].join('\n\n'));
   }
+  writeRobustness(options.checkpoint, result, options, note);
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
   await writePage(options, result, { config, note });
 }
@@ -112,27 +128,31 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
 /** The report stands beside the predictions unless it is to stand elsewhere. */
 async function writePage(
   { predictions, report: asked, checkpoint: given }: EvalOptions,
-  { dataset, predictions: rows, trust, examples }: CheckpointEvaluation,
+  { dataset, predictions: rows, trust, examples, corruptions, ood }: CheckpointEvaluation,
   { config, note }: { config: TrainConfig; note: (line: string) => void },
 ): Promise<void> {
   const page = asked ?? (predictions === undefined ? undefined : reportPath(predictions));
   if (page === undefined) return;
   const name = `${basename(resolve(given))} on ${config.dataset}`;
   const about = { name, source: given, classes: dataset.classes, releasedForm: isReleasedForm(config) };
-  const [html] = await writeReport([evaluatedNow(about, rows, { trust, examples })], page);
+  const [html] = await writeReport(
+    [evaluatedNow(about, rows, { trust, examples, corruptions: corruptions ?? [], others: ood })],
+    page,
+  );
   note(`Wrote ${html}.`);
 }
 
 function evaluation(options: EvalOptions, config: TrainConfig, note: (line: string) => void): Promise<CheckpointEvaluation> {
   const { checkpoint, subset } = options;
-  const { onBatch, onResample, stop } = progressOf(options);
+  const { stop, ...told } = progressOf(options);
   const asked = {
     subset,
+    statistics: options.predictions !== undefined,
     classMap: options.classMap === undefined ? undefined : readClassMap(options.classMap),
     bootstrap: options.bootstrap > 0 ? options.bootstrap : undefined,
     examples: options.predictions !== undefined || options.report !== undefined,
     counting: { singles: options.singleVotes, others: options.otherVotes },
-    ...{ onBatch, onResample, onNote: note },
+    ...{ ...robustnessAsked(options), ...told, onNote: note },
   };
   if (isExported(checkpoint)) return evaluateExported(checkpoint, config, asked).finally(stop);
   const calibration = calibrationOf(checkpoint, options, note);
@@ -147,22 +167,29 @@ function texts(
   return detail ? [figures, formatTrust(trust)] : [figures];
 }
 
-/** Shows how many pictures are done, then how many resamples. */
+/** What there is. */
+function known<Each>(values: Readonly<Record<string, Each | null>>): Record<string, Each> {
+  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, Each] => entry[1] !== null));
+}
+
+/** Shows how many pictures are done, of each kind after the other, then how many resamples. */
 function progressOf({ quiet = false }: EvalOptions) {
   let shown: Progress | undefined;
   const show = (label: string, unit: string) => {
     let progress: Progress | undefined;
-    return (done: number, total: number) => {
+    return (done: number, total: number, kind?: string) => {
       if (!progress) {
         shown?.stop();
         progress = createProgress({ label, total, unit, start: done, quiet });
         shown = progress;
       }
-      progress.update(done);
+      progress.update(done, kind === undefined ? {} : { kind });
     };
   };
   return {
     onBatch: show('evaluating', 'batches'),
+    onCorrupted: show('spoiling', 'batches'),
+    onOutlier: show('other pictures', 'batches'),
     onResample: show('resampling', 'resamples'),
     stop: () => shown?.stop(),
   };

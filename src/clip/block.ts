@@ -1,4 +1,5 @@
 import { ops, scope, type Tensor } from '../engine/index.js';
+import type { Tap } from './taps.js';
 
 /** Tensors by the names of OpenAI's checkpoints (within one tower, without its prefix). */
 export type Weights = Readonly<Record<string, Tensor>>;
@@ -14,6 +15,8 @@ interface BlockOptions {
   heads: number;
   /** Each token sees itself and the tokens before it (text). */
   causal: boolean;
+  /** Told of each block, `block.1` and on. */
+  tap?: Tap | undefined;
 }
 
 /**
@@ -26,6 +29,7 @@ export function runBlocks(weights: Weights, x: Tensor, from: number, to: number,
     const next = scope(() => residualBlock(weights, `transformer.resblocks.${i}`, hidden, options));
     if (i > from) hidden.dispose();
     hidden = next;
+    options.tap?.(`block.${i + 1}`, hidden);
   }
   return hidden;
 }

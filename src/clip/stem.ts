@@ -5,6 +5,7 @@
 import { autocast, ops, scope, type Tensor } from '../engine/index.js';
 import type { Stem } from './architecture.js';
 import { type Weights, weight } from './block.js';
+import type { Tap } from './taps.js';
 
 /** One convolution of a stem, `stem.convN` with `stem.bnN`, N from 1. */
 export interface StemConvolution {
@@ -61,13 +62,22 @@ export interface StemOptions {
   training?: boolean;
   /** Layers from the picture on whose batch normalisation keeps its running statistics, also in training. */
   frozen?: number;
+  /** Told of each layer, `stem.1` and on, after its activation. */
+  tap?: Tap | undefined;
 }
 
 /** Images (B, 3, S, S) to (B, W, G, G), G the side over `stemStride`. */
-export function runStem(weights: Weights, stem: Stem, images: Tensor, { training = false, frozen = 0 }: StemOptions): Tensor {
+export function runStem(
+  weights: Weights,
+  stem: Stem,
+  images: Tensor,
+  { training = false, frozen = 0, tap }: StemOptions,
+): Tensor {
   let x = ops.contiguous(images, 'channels_last'); // convolutions on the processor are fastest in this layout
-  for (const [i, { layer }] of stemConvolutions(stem).entries()) {
+  const convolutions = stemConvolutions(stem);
+  for (const [i, { layer }] of convolutions.entries()) {
     x = scope(() => normalizeStem(weights, stem, i, convolveStem(weights, stem, i, x), training && layer > frozen));
+    if (convolutions[i + 1]?.layer !== layer) tap?.(`stem.${layer}`, x);
   }
   return ops.conv2d(x, weight(weights, 'stem.proj.weight'), null, 1);
 }

@@ -2,6 +2,7 @@ import { ops, scope, type Tensor } from '../engine/index.js';
 import type { VisionArchitecture } from './architecture.js';
 import { norm, runBlocks, type Weights, weight } from './block.js';
 import { runStem, type StemOptions } from './stem.js';
+import { POOLED, type Tap } from './taps.js';
 
 export interface VisionTower {
   architecture: VisionArchitecture;
@@ -19,18 +20,23 @@ export interface ImageFeatures {
 export interface EncodeOptions {
   /** How batch normalisation of a convolutional stem behaves. */
   stem?: StemOptions;
+  /** Told what each layer makes. */
+  tap?: Tap | undefined;
 }
 
 /** Images (B, 3, S, S), normalised, to features. As in UA-FER, `ln_post` and the projection apply to every token, not to CLS alone. */
 export function encodeImage(tower: VisionTower, images: Tensor, options: EncodeOptions = {}): ImageFeatures {
-  return scope(() => projectTokens(tower, finalNorm(tower, throughBlocks(tower, embed(tower, images, options)))));
+  return scope(() => {
+    const tokens = throughBlocks(tower, embed(tower, images, options), { tap: options.tap });
+    return projectTokens(tower, finalNorm(tower, tokens, options.tap));
+  });
 }
 
 /** The tokens that enter the first block: patches (a convolution, or the stem), class token, positions, `ln_pre`. */
-export function embed({ architecture, weights }: VisionTower, images: Tensor, { stem = {} }: EncodeOptions = {}): Tensor {
+export function embed({ architecture, weights }: VisionTower, images: Tensor, { stem = {}, tap }: EncodeOptions = {}): Tensor {
   return scope(() => {
     const grid = architecture.stem
-      ? runStem(weights, architecture.stem, images, stem)
+      ? runStem(weights, architecture.stem, images, { ...stem, tap })
       : ops.conv2d(images, weight(weights, 'conv1.weight'), null, architecture.patchSize); // (B, W, G, G)
     const [batch, width, rows, columns] = grid.shape as [number, number, number, number];
     const patches = ops.transpose(ops.reshape(grid, [batch, width, rows * columns]), 1, 2); // (B, N, W)
@@ -40,19 +46,27 @@ export function embed({ architecture, weights }: VisionTower, images: Tensor, { 
   });
 }
 
+interface Blocks {
+  from?: number;
+  to?: number;
+  tap?: Tap | undefined;
+}
+
 /** Tokens (B, N + 1, W) through the blocks `from` to `to` (exclusive; all, when left out). */
 export function throughBlocks(
   { architecture, weights }: VisionTower,
   tokens: Tensor,
-  from = 0,
-  to = architecture.layers,
+  { from = 0, to, tap }: Blocks = {},
 ): Tensor {
-  return runBlocks(weights, tokens, from, to, { heads: architecture.heads, causal: false });
+  const { heads, layers } = architecture;
+  return runBlocks(weights, tokens, from, to ?? layers, { heads, causal: false, tap });
 }
 
-/** `ln_post` of every token. */
-export function finalNorm({ weights }: VisionTower, tokens: Tensor): Tensor {
-  return norm(weights, 'ln_post', tokens);
+/** `ln_post` of every token; `tap` is told of the class token. */
+export function finalNorm({ weights }: VisionTower, tokens: Tensor, tap?: Tap): Tensor {
+  const normed = norm(weights, 'ln_post', tokens);
+  if (tap) scope(() => tap(POOLED, ops.select(normed, 1, 0)));
+  return normed;
 }
 
 /** Normalised tokens (B, N + 1, W) to the space of the texts. */

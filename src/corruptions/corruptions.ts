@@ -136,7 +136,7 @@ export function corrupted(picture: Picture, { kind, severity }: Corruption, name
 }
 
 /** The row of a kind. Throws `USAGE` when there is none of this name. */
-function corruptionRow(kind: string): CorruptionRow {
+export function corruptionRow(kind: string): (typeof CORRUPTIONS)[number] {
   const row = CORRUPTIONS.find(({ name }) => name === kind);
   if (row) return row;
   const names = CORRUPTIONS.map(({ name }) => name).join(', ');

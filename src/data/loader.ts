@@ -3,7 +3,7 @@ import type { Preprocessing } from '../image/preprocess.js';
 import type { TransformOptions } from './augment.js';
 import { type BatchPool, createBatchPool } from './batchPool.js';
 import { type AugmentChoice, datasetRow, transformFor } from './datasets.js';
-import type { BatchJob, PixelBatch } from './pipeline.js';
+import type { BatchJob, PixelBatch, Viewing } from './pipeline.js';
 import { createPixelCache } from './pixelCache.js';
 import { type Draw, drawOrder } from './sampler.js';
 import type { Batch, Sample } from './types.js';
@@ -34,12 +34,12 @@ export interface BatchSource {
   /** Why each picture that could not be read so far was left out, by path. */
   readonly unreadable: ReadonlyMap<string, string>;
   /**
-   * The batches of an epoch from `startBatch` on. What batch number k holds depends on the configuration, the epoch and k alone.
+   * The batches of an epoch from `startBatch` on. What batch number k holds depends on the configuration, the epoch, `viewing` and k alone.
    *
    * @throws UaferError `DATA` for an oblong picture without centre crop; `IMAGE` when more than 1% of the pictures cannot be read and
    *   that is not allowed, or none of a training batch.
    */
-  epoch(epoch: number, startBatch?: number): AsyncGenerator<Batch, void, undefined>;
+  epoch(epoch: number, startBatch?: number, viewing?: Viewing): AsyncGenerator<Batch, void, undefined>;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -104,12 +104,13 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource {
   const { samples, transform, batchSize, seed, workers, cacheBytes = CACHE_BYTES } = options;
   const paths = samples.map(({ path }) => path);
   const cache = createPixelCache(samples.length, 3 * transform.imageSize ** 2, cacheBytes);
-  const pool = createBatchPool({ paths, transform, cache, seed }, workers);
+  const names = samples.map(({ file }) => file);
+  const pool = createBatchPool({ paths, names, transform, cache, seed }, workers);
   const unreadable = new Map<string, string>();
   return {
     batches: Math.ceil(samples.length / batchSize),
     unreadable,
-    epoch: (epoch, startBatch = 0) => batchesOf(options, pool, unreadable, epoch, startBatch),
+    epoch: (epoch, startBatch = 0, viewing = {}) => batchesOf(options, pool, unreadable, { epoch, startBatch, ...viewing }),
     close: () => pool.close(),
   };
 }
@@ -118,13 +119,12 @@ async function* batchesOf(
   options: BatchSourceOptions,
   pool: BatchPool,
   unreadable: Map<string, string>,
-  epoch: number,
-  startBatch: number,
+  { epoch, startBatch, ...viewing }: Viewing & { epoch: number; startBatch: number },
 ): AsyncGenerator<Batch, void, undefined> {
   const { samples, draw, samplerPower, seed, transform, batchSize, substitute } = options;
   const labels = samples.map(({ label }) => label);
   const order = drawOrder({ draw, labels, seed, epoch, ...(samplerPower === undefined ? {} : { samplerPower }) });
-  const jobs = jobsOf(order, batchSize, epoch, startBatch, substitute);
+  const jobs = jobsOf(order, { size: batchSize, epoch, startBatch, substitute, viewing });
   for await (const pixels of inOrder(jobs, pool)) {
     for (const { path, reason } of pixels.unreadable) unreadable.set(path, reason);
     refuseUnreadable(samples.length, unreadable, options.allowUnreadable);
@@ -133,13 +133,22 @@ async function* batchesOf(
   }
 }
 
-function* jobsOf(order: Int32Array, size: number, epoch: number, startBatch: number, substitute: boolean): Generator<BatchJob> {
+interface Jobs {
+  /** Pictures a batch. */
+  size: number;
+  epoch: number;
+  startBatch: number;
+  substitute: boolean;
+  viewing: Viewing;
+}
+
+function* jobsOf(order: Int32Array, { size, epoch, startBatch, substitute, viewing }: Jobs): Generator<BatchJob> {
   for (let first = startBatch * size; first < order.length; first += size) {
     const positions = order.slice(first, first + size);
     const end = first + positions.length;
     const following = { length: substitute ? Math.min(SUBSTITUTES, order.length) : 0 };
     const substitutes = Int32Array.from(following, (_, i) => order[(end + i) % order.length] as number);
-    yield { epoch, positions, first, substitutes };
+    yield { epoch, positions, first, substitutes, ...viewing };
   }
 }
 
@@ -163,13 +172,14 @@ async function* inOrder(jobs: Iterator<BatchJob>, pool: BatchPool): AsyncGenerat
   }
 }
 
-function toBatch({ images, positions }: PixelBatch, samples: readonly Sample[], imageSize: number): Batch {
+function toBatch({ images, positions, statistics }: PixelBatch, samples: readonly Sample[], imageSize: number): Batch {
   const chosen = Array.from(positions, (position) => samples[position] as Sample);
   const batch: Batch = {
     images,
     shape: [chosen.length, 3, imageSize, imageSize],
     labels: BigInt64Array.from(chosen, ({ label }) => BigInt(label)),
     indices: positions,
+    ...(statistics.length > 0 && { statistics }),
   };
   const votes = chosen.flatMap((sample) => sample.votes ?? []);
   const everyVote = chosen.every((sample) => sample.votes !== undefined);

@@ -1,7 +1,9 @@
 import { decodePicture } from '../codec/decode.js';
 import { forEachConcurrently } from '../concurrent.js';
+import { type Corruption, corrupted } from '../corruptions/corruptions.js';
 import { UaferError } from '../errors.js';
 import { toSquare } from '../image/preprocess.js';
+import { type PictureStatistics, pictureStatistics } from '../image/statistics.js';
 import { createRandom, STREAMS } from '../random.js';
 import { type TransformOptions, writeTensor } from './augment.js';
 import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
@@ -9,13 +11,23 @@ import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
 /** What every thread that makes batches of a list of pictures knows. */
 export interface PipelineSource {
   paths: readonly string[];
+  /** What the pictures are called, wherever they lie: what is drawn to spoil one depends on it. */
+  names: readonly string[];
   transform: TransformOptions;
   cache: PixelCache;
   seed: number;
 }
 
+/** What evaluation asks for beside the pictures. */
+export interface Viewing {
+  /** Spoils the pictures as they are decoded. */
+  corruption?: Corruption | undefined;
+  /** Asks for the pictures' statistics (`src/image/statistics.ts`). */
+  statistics?: boolean | undefined;
+}
+
 /** One batch to make. */
-export interface BatchJob {
+export interface BatchJob extends Viewing {
   epoch: number;
   /** Positions in the list, in the epoch's order. */
   positions: Int32Array;
@@ -35,6 +47,8 @@ export interface PixelBatch {
   images: Float32Array;
   /** Positions in the list of the pictures that stand in the batch. */
   positions: Int32Array;
+  /** Of the K pictures, where they were asked for; else none. */
+  statistics: PictureStatistics[];
   unreadable: UnreadablePicture[];
 }
 
@@ -48,13 +62,13 @@ const DECODES_AT_ONCE = 8;
  */
 export async function makeBatch(
   source: PipelineSource,
-  { epoch, positions, first, substitutes }: BatchJob,
+  { epoch, positions, first, substitutes, ...viewing }: BatchJob,
 ): Promise<PixelBatch> {
   const unreadable: UnreadablePicture[] = [];
   const read = async (position: number) => {
-    const pixels = await readPixels(source, position);
-    if (pixels instanceof Uint8Array) return { position, pixels };
-    unreadable.push(pixels);
+    const picture = await readPicture(source, position, viewing);
+    if ('pixels' in picture) return { position, ...picture };
+    unreadable.push(picture);
     return undefined;
   };
   const found = await mapConcurrently(positions, read);
@@ -70,22 +84,33 @@ export async function makeBatch(
     const random = createRandom({ seed: source.seed, epoch, stream: STREAMS.transform, position: first + offset });
     writeTensor(pixels, source.transform, random, images.subarray(i * length, (i + 1) * length));
   });
-  return { images, positions: Int32Array.from(kept, ({ position }) => position), unreadable };
+  const statistics = kept.flatMap((entry) => entry.statistics ?? []);
+  return { images, positions: Int32Array.from(kept, ({ position }) => position), statistics, unreadable };
+}
+
+interface ReadPicture {
+  pixels: Uint8Array;
+  statistics?: PictureStatistics;
 }
 
 /** The resized picture, or why it cannot be read. Any other failure (an oblong picture) stops the run. */
-async function readPixels(
-  { paths, transform, cache }: PipelineSource,
+async function readPicture(
+  { paths, names, transform, cache }: PipelineSource,
   position: number,
-): Promise<Uint8Array | UnreadablePicture> {
-  const cached = cachedPixels(cache, position);
-  if (cached) return cached;
+  { corruption, statistics = false }: Viewing,
+): Promise<ReadPicture | UnreadablePicture> {
+  // What is kept are pictures as they are, without the size that they came in.
+  const plain = corruption === undefined && !statistics;
+  const cached = plain ? cachedPixels(cache, position) : undefined;
+  if (cached) return { pixels: cached };
   const path = paths[position];
   if (path === undefined) throw new RangeError(`position ${position} is outside the list of ${paths.length} pictures`);
   try {
-    const pixels = toSquare(await decodePicture(path), transform, path);
-    keepPixels(cache, position, pixels);
-    return pixels;
+    const decoded = await decodePicture(path);
+    const picture = corruption ? corrupted(decoded, corruption, names[position] as string) : decoded;
+    const pixels = toSquare(picture, transform, path);
+    if (plain) keepPixels(cache, position, pixels);
+    return statistics ? { pixels, statistics: pictureStatistics(pixels, Math.min(picture.width, picture.height)) } : { pixels };
   } catch (error) {
     if (error instanceof UaferError && error.code === 'IMAGE') return { path, reason: error.message };
     throw error;

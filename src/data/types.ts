@@ -1,3 +1,5 @@
+import type { PictureStatistics } from '../image/statistics.js';
+
 /** Which pictures of a data set are wanted: of both parts, or the test pictures alone. */
 export type Parts = 'all' | 'test';
 
@@ -42,4 +44,6 @@ export interface Batch {
   votes?: Float32Array;
   /** (B) positions in the data set's list. */
   indices: Int32Array;
+  /** The pictures' plain statistics, where they were asked for. */
+  statistics?: readonly PictureStatistics[];
 }

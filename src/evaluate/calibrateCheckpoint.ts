@@ -1,25 +1,34 @@
 import { type CalibratedAnswer, type Calibration, calibratedAnswer } from '../calibration/calibration.js';
+import { type Density, fitDensity, layersOf, type PictureFeatures } from '../calibration/density.js';
 import { type FitOptions, fitCalibration, type ValidationAnswer } from '../calibration/fitCalibration.js';
+import { earlyLayers } from '../clip/taps.js';
 import type { TrainConfig } from '../config/schema.js';
+import { loadDataset } from '../data/datasets.js';
 import { createLoader } from '../data/loader.js';
 import { inHashOrder } from '../data/people.js';
 import type { Dataset, Sample } from '../data/types.js';
-import { loadValidation } from '../data/validation.js';
+import { keepOut, loadValidation } from '../data/validation.js';
 import { UaferError } from '../errors.js';
 import { setFigures } from '../metrics/conformal.js';
 import { type DecisionFigures, decisionFigures } from '../metrics/decision.js';
 import { computeMetrics, type Metrics } from '../metrics/metrics.js';
 import { prepareEngine } from '../task/prepareEngine.js';
+import { floats } from '../task/softmaxPrediction.js';
+import type { ClassifierModel } from '../tasks/createTask.js';
 import { evaluate, type Prediction } from './evaluate.js';
 import { checkTestPictures } from './evaluateCheckpoint.js';
 import { readModel, takenCheckpoint } from './readModel.js';
 
-export interface CalibrateOptions extends Omit<FitOptions, 'fittedOn'> {
+export interface CalibrateOptions extends Omit<FitOptions, 'fittedOn' | 'density'> {
   /** Of the validation pictures (of the people, where they are known), in (0, 1]: those that are fitted to. */
   share: number;
+  /** Pictures of training that the calibration shall know, at most; none when left out. */
+  density?: number | undefined;
   onNote?(note: string): void;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
+  /** The same of the pictures of training. */
+  onTrainingBatch?(done: number, total: number): void;
 }
 
 /** What is fitted where nothing else is said. */
@@ -53,7 +62,10 @@ export interface CheckpointCalibration {
  * Fits a calibration to a checkpoint's answers to validation pictures, which are never those of the test: where a data set's test part is its
  * validation part (FER+), a share of it is fitted to and the rest is what figures are of.
  *
- * @throws UaferError `DATA` when the data set has no validation pictures, `USAGE` when the share leaves none, or as evaluation does
+ * With `density` what is known of the pictures of training is fitted to those whose names come first by SHA-256.
+ *
+ * @throws UaferError `DATA` when the data set has no validation pictures, or none of training where those are asked for; `USAGE` when the share
+ *   leaves none; or as evaluation does
  */
 export async function calibrateCheckpoint(
   checkpoint: string,
@@ -72,18 +84,22 @@ export async function calibrateCheckpoint(
   const { model, epoch } = readModel(taken, config, validation.classes);
   const dataset: Dataset = { name, root: dataPath, classes: validation.classes, train: [], test: [...fitted, ...rest] };
   await checkTestPictures(dataset, config, model.preprocessing);
+  const trained = options.density === undefined ? null : trainingPictures(config, validation.classes, options.density);
+  const density = trained && (await densityOf(model, trained, config, options));
   const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
   try {
     const { precision, device } = config;
     const onBatch = (done: number) => options.onBatch?.(done, loader.batches);
-    const evaluation = await evaluate(model, loader.epoch(0), { samples: dataset.test, epoch, precision, device, onBatch });
-    const predictions = evaluation?.predictions ?? [];
+    const keptLayers = density ? layersOf(density.density) : undefined;
+    const asked = { samples: dataset.test, epoch, precision, device, keptLayers, onBatch };
+    const predictions = (await evaluate(model, loader.epoch(0), asked))?.predictions ?? [];
     const names = new Set(fitted.map(({ file }) => file));
     const own = predictions.filter(({ file }) => names.has(file)).map(toAnswer);
     const others = predictions.filter(({ file }) => !names.has(file));
-    const calibration = fitCalibration(own, { ...options, fittedOn: what });
+    const calibration = fitCalibration(own, { ...options, density: density?.density, fittedOn: what });
     const figures = others.length === 0 ? null : figuresOf(others, calibration, validation.classes);
-    return { checkpoint: taken, calibration, figures, unreadable: [...loader.unreadable.values()] };
+    const unreadable = [...(density?.unreadable ?? []), ...loader.unreadable.values()];
+    return { checkpoint: taken, calibration, figures, unreadable };
   } finally {
     await loader.close();
   }
@@ -107,8 +123,58 @@ function split(samples: readonly Sample[], share: number): { fitted: Sample[]; r
   return { fitted, rest: samples.filter((sample) => !chosen.has(key(sample))) };
 }
 
-function toAnswer({ label, logits, alpha, votes }: Prediction): ValidationAnswer {
-  return { label, logits, evidence: alpha ? alpha.map((a) => a - 1) : null, votes: votes?.slice(0, logits.length) };
+interface TrainingPart {
+  samples: Sample[];
+  /** In words. */
+  what: string;
+}
+
+/** Those whose names come first by the SHA-256, in that order; what was kept out of training is not among them. */
+function trainingPictures(config: TrainConfig, classes: readonly string[], most: number): TrainingPart {
+  const { dataset: name, dataPath, data } = config;
+  const { votes, ferplusTest, subjectPattern, validShare, folds, fold, foldList } = data;
+  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern, folds, fold, foldList });
+  const { train } = keepOut(whole, validShare);
+  if (train.length < 2 || whole.classes.join('/') !== classes.join('/'))
+    throw new UaferError(
+      'DATA',
+      `--density: ${dataPath} has ${train.length} pictures of training, of the classes ${whole.classes.join(', ')}: expected some of ${classes.join(', ')}.`,
+    );
+  const byName = new Map(train.map((sample) => [sample.file, sample]));
+  const samples = inHashOrder([...byName.keys()])
+    .slice(0, most)
+    .map((file) => byName.get(file) as Sample);
+  return { samples, what: `${samples.length} of ${train.length} training pictures of ${name}` };
+}
+
+async function densityOf(
+  model: ClassifierModel,
+  { samples, what }: TrainingPart,
+  config: TrainConfig,
+  { onTrainingBatch }: CalibrateOptions,
+): Promise<{ density: Density; unreadable: string[] }> {
+  const { architecture, text } = model.classifier();
+  const layers = earlyLayers(architecture);
+  const loader = createLoader(samples, config, model.preprocessing, 'test');
+  try {
+    const { precision, device } = config;
+    const onBatch = (done: number) => onTrainingBatch?.(done, loader.batches);
+    const asked = { samples, epoch: 0, precision, device, keptLayers: layers, onBatch };
+    const predictions = (await evaluate(model, loader.epoch(0), asked))?.predictions ?? [];
+    const pictures = predictions.map(({ features, logits, label }) => ({
+      features: features as PictureFeatures,
+      logits,
+      label,
+    }));
+    const weights = { values: floats(text), width: text.shape[1] as number };
+    return { density: fitDensity(pictures, { weights, layers, fittedOn: what }), unreadable: [...loader.unreadable.values()] };
+  } finally {
+    await loader.close();
+  }
+}
+
+function toAnswer({ label, logits, alpha, votes, features }: Prediction): ValidationAnswer {
+  return { label, logits, features, evidence: alpha ? alpha.map((a) => a - 1) : null, votes: votes?.slice(0, logits.length) };
 }
 
 function figuresOf(

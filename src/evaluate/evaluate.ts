@@ -1,10 +1,13 @@
 import { type Calibration, calibratedAnswer, type RawAnswer } from '../calibration/calibration.js';
+import { layersOf, type PictureFeatures } from '../calibration/density.js';
 import type { TrainConfig } from '../config/schema.js';
 import type { Batch, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import type { PictureStatistics } from '../image/statistics.js';
 import type { Decision } from '../metrics/decision.js';
 import { computeMetrics, type Metrics } from '../metrics/metrics.js';
+import type { Answer } from '../metrics/scores.js';
 import { inPrecision } from '../task/precision.js';
 import type { BatchPrediction, Model } from '../task/task.js';
 import { type FeatureSample, featureSampler } from './featureSample.js';
@@ -21,6 +24,12 @@ export interface Prediction {
   uncertainty: number;
   /** (C) parameters of the Dirichlet distribution over what people say, where the answer is one. */
   alpha?: number[];
+  /** How unlike the pictures of training it is, where the calibration knows them. */
+  density?: NonNullable<Answer['density']>;
+  /** What the network made of it on the way, where that was asked for. */
+  features?: PictureFeatures;
+  /** Plain statistics of the picture, where they were asked for. */
+  picture?: PictureStatistics;
   /** Raw votes for the classes, then for answers that are no class, where the data set has votes. */
   votes?: readonly number[];
   /** Of a calibrated answer: how much people would disagree, how probably it is wrong, and what is to be done with it. */
@@ -46,6 +55,8 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
   samples: readonly Sample[];
   /** What was fitted to the model's answers; left out, they are taken as they are. */
   calibration?: Calibration | undefined;
+  /** Keeps with each prediction the feature and the means of these layers. */
+  keptLayers?: readonly string[] | undefined;
   /** Of the weights, from 0: the evaluation loss may be annealed. */
   epoch: number;
   /** Told after each batch how many are done. */
@@ -60,12 +71,12 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
  * to stop.
  */
 export function evaluate(model: Model, batches: AsyncIterable<Batch>, options: EvaluateOptions): Promise<Evaluation | null> {
-  return evaluateAnswers({ ...model, predict: (batch) => predict(model, batch, options) }, batches, options);
+  return evaluateAnswers({ ...model, predict: (batch, layers) => predict(model, batch, layers, options) }, batches, options);
 }
 
 /** Whatever answers batches, with libtorch or without. */
 interface Answering extends Pick<Model, 'classes' | 'evaluationLoss'> {
-  predict(batch: Batch): BatchPrediction | Promise<BatchPrediction>;
+  predict(batch: Batch, layers: readonly string[]): BatchPrediction | Promise<BatchPrediction>;
 }
 
 /** As `evaluate`, of whatever answers batches. */
@@ -77,10 +88,11 @@ export async function evaluateAnswers(
   const predictions: Prediction[] = [];
   const losses: number[] = [];
   const features = featureSampler(options.samples.length);
+  const layers = options.keptLayers ?? layersOf(options.calibration?.density);
   let done = 0;
   for await (const batch of batches) {
     if (options.shouldStop?.()) return null;
-    const prediction = await model.predict(batch);
+    const prediction = await model.predict(batch, layers);
     features.add(prediction, batch.labels.length);
     predictions.push(...rows(batch, prediction, options));
     if (model.evaluationLoss) losses.push(model.evaluationLoss(prediction, batch.labels, options.epoch));
@@ -90,14 +102,14 @@ export async function evaluateAnswers(
   return { predictions, features: features.taken(), metrics, loss: losses.length > 0 ? mean(losses) : null };
 }
 
-function predict(model: Model, batch: Batch, options: EvaluateOptions): BatchPrediction {
-  return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch))));
+function predict(model: Model, batch: Batch, layers: readonly string[], options: EvaluateOptions): BatchPrediction {
+  return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch, layers))));
 }
 
 function rows(
   batch: Batch,
   prediction: BatchPrediction,
-  { samples, calibration }: Pick<EvaluateOptions, 'samples' | 'calibration'>,
+  { samples, calibration, keptLayers }: Pick<EvaluateOptions, 'samples' | 'calibration' | 'keptLayers'>,
 ): Prediction[] {
   return Array.from(batch.labels, (label, i) => {
     const { file, voteCounts } = samples[batch.indices[i] as number] as Sample;
@@ -112,6 +124,8 @@ function rows(
       probabilities,
       uncertainty,
       ...(alpha ? { alpha } : {}),
+      ...(keptLayers && own.features ? { features: own.features } : {}),
+      ...(batch.statistics ? { picture: batch.statistics[i] as PictureStatistics } : {}),
       ...(voteCounts ? { votes: voteCounts } : {}),
       ...judged,
     };
@@ -119,7 +133,7 @@ function rows(
 }
 
 /** The answer as the network gives it. */
-function plain({ evidence, ...answer }: ReturnType<typeof answerAt>) {
+function plain({ evidence, features: _, ...answer }: ReturnType<typeof answerAt>) {
   return { ...answer, alpha: evidence?.map((value) => value + 1) };
 }
 
@@ -129,15 +143,28 @@ function calibrated(own: RawAnswer, calibration: Calibration) {
 }
 
 /** One picture's answer as the network gives it. */
-function answerAt({ logits, probabilities, uncertainty, evidence }: BatchPrediction, i: number, pictures: number) {
-  const classes = logits.length / pictures;
-  const row = (values: Float32Array) => Array.from(values.subarray(i * classes, (i + 1) * classes));
+function answerAt(prediction: BatchPrediction, i: number, pictures: number) {
+  const { logits, probabilities, uncertainty, evidence } = prediction;
+  const row = (values: Float32Array) => Array.from(rowAt(values, i, pictures));
   return {
     logits: row(logits),
     probabilities: row(probabilities),
     uncertainty: uncertainty[i] as number,
     evidence: evidence ? row(evidence) : null,
+    features: featuresAt(prediction, i, pictures),
   };
+}
+
+function featuresAt({ features, layers = {} }: BatchPrediction, i: number, pictures: number): PictureFeatures | undefined {
+  if (!features) return undefined;
+  const means = Object.entries(layers).map(([name, values]) => [name, rowAt(values, i, pictures)] as const);
+  return { feature: rowAt(features, i, pictures), layers: Object.fromEntries(means) };
+}
+
+/** Of (B, W) the row of picture i. */
+function rowAt(values: Float32Array, i: number, pictures: number): Float32Array {
+  const width = values.length / pictures;
+  return values.subarray(i * width, (i + 1) * width);
 }
 
 function checkFinite(answer: readonly number[], file: string): void {

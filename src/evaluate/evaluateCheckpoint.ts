@@ -1,11 +1,12 @@
 import type { Calibration } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
+import type { CorruptionName } from '../corruptions/corruptions.js';
 import { checkPictures } from '../data/checkPictures.js';
 import { type ClassMap, mapClasses } from '../data/classMap.js';
 import { loadDataset, transformFor } from '../data/datasets.js';
-import { type BatchSource, createLoader } from '../data/loader.js';
+import { createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
-import type { Batch, Dataset } from '../data/types.js';
+import type { Batch, Dataset, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { computeTrust, type Trust } from '../metrics/trust.js';
@@ -14,10 +15,18 @@ import type { Examples } from '../run/examplesFile.js';
 import { inPrecision, precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Model } from '../task/task.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { type Evaluation, evaluate, type Prediction } from './evaluate.js';
 import { collectExamples } from './examples.js';
 import { ownCalibration } from './ownCalibration.js';
 import { readClasses, readModel, takenCheckpoint } from './readModel.js';
+import {
+  type AnswerAll,
+  type CorruptionEntry,
+  type OutlierEntry,
+  onOutliers,
+  outlierPictures,
+  underCorruptions,
+} from './robustness.js';
 
 export interface CheckpointEvaluation extends Evaluation {
   /** What was evaluated: of a run the checkpoint that was taken, else the path that was given. */
@@ -25,6 +34,10 @@ export interface CheckpointEvaluation extends Evaluation {
   dataset: Dataset;
   /** Every score of the answers side by side. */
   trust: Trust;
+  /** Answers to spoilt test pictures, where they were asked for. */
+  corruptions: CorruptionEntry[] | null;
+  /** How well other pictures are told from those of the test, where some were named. */
+  ood: OutlierEntry | null;
   /** Why each picture that could not be read was left out. */
   unreadable: string[];
   /** What a report shows beside the figures, where it was asked for. */
@@ -42,12 +55,22 @@ export interface EvaluateCheckpointOptions {
   examples?: boolean | undefined;
   /** What was fitted to the checkpoint's answers; left out, they are taken as they are. */
   calibration?: Calibration | undefined;
+  /** Ways to spoil the test pictures, which are then evaluated too, in each severity. */
+  corruptions?: readonly CorruptionName[] | undefined;
+  /** A folder of pictures unlike those of the data set. */
+  ood?: string | undefined;
+  /** Asks for plain statistics of each test picture. */
+  statistics?: boolean | undefined;
   /** Told, in a sentence, what was chosen because nothing was said, and what is slow here. */
   onNote?(note: string): void;
   /** Which of people's votes count; the raw ones for the classes when left out. */
   counting?: VoteCounting | undefined;
   /** Told after each batch how many are done, and how many there are. */
   onBatch?(done: number, total: number): void;
+  /** Told after each batch of spoilt pictures how many are done, how many there are, and how these are spoilt. */
+  onCorrupted?(done: number, total: number, kind: string): void;
+  /** Told after each batch of `ood` how many are done, and how many there are. */
+  onOutlier?(done: number, total: number): void;
   /** Told after each resample how many are done, and how many there are. */
   onResample?(done: number, total: number): void;
 }
@@ -68,32 +91,92 @@ export async function evaluateCheckpoint(
   options: EvaluateCheckpointOptions = {},
 ): Promise<CheckpointEvaluation> {
   const config = prepareEngine(asked);
-  const precision = precisionNote(config);
-  if (precision) options.onNote?.(precision);
+  const slow = precisionNote(config);
+  if (slow) options.onNote?.(slow);
   const loaded = loadTestPart(config, options);
   const taken = takenCheckpoint(checkpoint, options.onNote);
   const { classMap, onNote = () => {} } = options;
   const dataset = classMap ? mapClasses(loaded, classMap, readClasses(taken), onNote) : loaded;
   const { model, epoch } = readModel(taken, config, dataset.classes, checkpoint);
   if (!classMap) tellOtherClasses(dataset, taken, onNote);
-  await checkTestPictures(dataset, config, model.preprocessing);
-  const loader = createLoader(dataset.test, config, model.preprocessing, 'test');
-  try {
-    const evaluation = await evaluate(model, loader.epoch(0), {
-      samples: dataset.test,
-      epoch,
+  const { precision, device } = config;
+  const answerAll: AnswerAll = async (batches, samples, onBatch) => {
+    const evaluation = await evaluate(model, batches, {
+      ...{ samples, epoch, precision, device, onBatch },
       calibration: options.calibration ?? ownCalibration(config),
-      precision: config.precision,
-      device: config.device,
-      onBatch: (done) => options.onBatch?.(done, loader.batches),
     });
-    const answered = { ...(evaluation as Evaluation), checkpoint: taken, dataset };
-    return judge(answered, loader, {
-      ...options,
-      examples: options.examples ? await examplesOf(answered, model, config) : null,
-    });
+    return evaluation as Evaluation;
+  };
+  const examples = (evaluation: Answered) => examplesOf(evaluation, model, config);
+  const ready = { checkpoint: taken, preprocessing: model.preprocessing, answerAll, examples };
+  return evaluatePictures(ready, dataset, config, options);
+}
+
+type Answered = Evaluation & Pick<CheckpointEvaluation, 'checkpoint' | 'dataset'>;
+
+/** A model that is ready to answer. */
+interface Ready {
+  /** What it is of. */
+  checkpoint: string;
+  /** As the pictures shall come. */
+  preprocessing: Preprocessing;
+  answerAll: AnswerAll;
+  /** What a report shows of its answers. */
+  examples(evaluation: Answered): Promise<Examples>;
+}
+
+/** The answers to the test pictures, how far they can be trusted, and what else was asked for. */
+export async function evaluatePictures(
+  { checkpoint, preprocessing, answerAll, examples }: Ready,
+  dataset: Dataset,
+  config: TrainConfig,
+  options: EvaluateCheckpointOptions,
+): Promise<CheckpointEvaluation> {
+  const others = options.ood === undefined ? null : outlierPictures(options.ood);
+  await checkTestPictures(dataset, config, preprocessing);
+  const loader = createLoader(dataset.test, config, preprocessing, 'test');
+  try {
+    const batches = loader.epoch(0, 0, { statistics: options.statistics });
+    const evaluation = await answerAll(batches, dataset.test, (done) => options.onBatch?.(done, loader.batches));
+    const answered = { ...evaluation, checkpoint, dataset };
+    const { predictions } = evaluation;
+    const corruptions = options.corruptions
+      ? await underCorruptions(answerAll, loader, predictions, {
+          kinds: options.corruptions,
+          samples: dataset.test,
+          classes: dataset.classes.length,
+          counting: options.counting ?? RAW_VOTES,
+          onBatch: options.onCorrupted,
+        })
+      : null;
+    const beside = await besideOthers({ preprocessing, answerAll }, others, predictions, config, options);
+    return {
+      ...{ ...answered, corruptions, ood: beside?.ood ?? null },
+      examples: options.examples ? await examples(answered) : null,
+      trust: trustOf(predictions, dataset, options),
+      unreadable: [...loader.unreadable.values(), ...(beside?.unreadable ?? [])],
+    };
   } finally {
     await loader.close();
+  }
+}
+
+/** @param others pictures of `options.ood`, which may be of anything: of an oblong one the middle is taken */
+async function besideOthers(
+  { preprocessing, answerAll }: Pick<Ready, 'preprocessing' | 'answerAll'>,
+  others: readonly Sample[] | null,
+  ordinary: readonly Prediction[],
+  config: TrainConfig,
+  { ood: folder, onOutlier }: EvaluateCheckpointOptions,
+): Promise<{ ood: OutlierEntry; unreadable: string[] } | null> {
+  if (others === null || folder === undefined) return null;
+  const source = createLoader(others, { ...config, data: { ...config.data, centerCrop: true } }, preprocessing, 'test');
+  try {
+    const onBatch = (done: number) => onOutlier?.(done, source.batches);
+    const ood = await onOutliers(answerAll, source, ordinary, { folder, samples: others, onBatch });
+    return { ood, unreadable: [...source.unreadable.values()] };
+  } finally {
+    await source.close();
   }
 }
 
@@ -144,23 +227,15 @@ export async function checkTestPictures(
   await checkPictures({ train: [], test }, { ...transform, allowUnreadable: data.allowUnreadable });
 }
 
-/** An evaluation with what is known of its data set, and how far its answers can be trusted. */
-export function judge(
-  evaluation: Omit<CheckpointEvaluation, 'trust' | 'unreadable' | 'examples'>,
-  { unreadable }: BatchSource,
-  {
-    bootstrap: resamples,
-    counting = RAW_VOTES,
-    onResample,
-    examples,
-  }: Omit<EvaluateCheckpointOptions, 'examples'> & { examples: Examples | null },
-): CheckpointEvaluation {
+function trustOf(
+  predictions: readonly Prediction[],
+  { classes }: Dataset,
+  { bootstrap: resamples, counting = RAW_VOTES, onResample }: EvaluateCheckpointOptions,
+): Trust {
   const bootstrap = resamples && {
     resamples,
     seed: BOOTSTRAP_SEED,
     onResample: (done: number) => onResample?.(done, resamples),
   };
-  const { predictions, dataset } = evaluation;
-  const trust = computeTrust(predictions, dataset.classes.length, { counting, ...(bootstrap ? { bootstrap } : {}) });
-  return { ...evaluation, trust, unreadable: [...unreadable.values()], examples };
+  return computeTrust(predictions, classes.length, { counting, ...(bootstrap ? { bootstrap } : {}) });
 }

@@ -46,7 +46,7 @@ export function card(model: ModelFile, { comparison, checkedOn, remarks }: CardO
 }
 
 /** What was fitted, in words. */
-function calibrationLines({ scaling, evidence, conformal, decision, fittedOn }: Calibration): string[] {
+function calibrationLines({ scaling, evidence, conformal, decision, density, fittedOn }: Calibration): string[] {
   const number = (value: number) => String(Number(value.toPrecision(4)));
   const how =
     scaling.kind === 'temperature' ? `p^(1 / ${number(scaling.temperature)}), brought to the sum 1` : 'scaled class by class';
@@ -55,6 +55,11 @@ function calibrationLines({ scaling, evidence, conformal, decision, fittedOn }: 
   if (evidence?.kind === 'logits')
     lines.push(
       `Evidence is exp(${number(evidence.slope)} logit + ${number(evidence.offset)}): the uncertainty is 2 / (2 + total evidence)`,
+    );
+  if (density)
+    lines.push(
+      `It knows ${density.fittedOn}, by ${density.layers.map(({ name }) => name).join(' and ')}: at a distance d from them evidence is divided by ` +
+        '1 + e^(2 d), so that the uncertainty grows with it',
     );
   if (conformal)
     lines.push(`Its sets hold the right class in ${number(100 * conformal.coverage)}% of such pictures (${conformal.method})`);

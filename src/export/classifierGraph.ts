@@ -5,7 +5,9 @@
 import type { Stem } from '../clip/architecture.js';
 import type { Classifier } from '../clip/classifier.js';
 import { stemConvolutions, stemPadding } from '../clip/stem.js';
+import { POOLED } from '../clip/taps.js';
 import { LUMA, LUMA_BITS, type Preprocessing } from '../image/preprocess.js';
+import { layerOutput } from '../predict/modelFile.js';
 import { createLayers, type LayerPrecision, type Layers, type Weight } from './layers.js';
 import { createGraph, type GraphBuilder, type Value } from './onnxGraph.js';
 
@@ -25,6 +27,8 @@ const HEAD_AXIS = 2;
 export interface ClassifierGraphOptions {
   preprocessing: Preprocessing;
   precision: LayerPrecision;
+  /** Layers whose means (`src/clip/taps.ts`) are outputs too. */
+  wanted?: readonly string[];
 }
 
 export interface ClassifierGraph {
@@ -32,18 +36,23 @@ export interface ClassifierGraph {
   layers: Layers;
 }
 
-/** A file's graph: input `pixels` (N, S, S, 3) of bytes, outputs `logits`, `probabilities`, `evidence`, `affinities` and `feature`. */
+/**
+ * A file's graph: input `pixels` (N, S, S, 3) of bytes, outputs `logits`, `probabilities`, `evidence`, `affinities`, `feature`, and `layer.` with its
+ * name for each layer that is wanted.
+ */
 export function classifierGraph(
   classifier: PlainClassifier,
-  { preprocessing, precision }: ClassifierGraphOptions,
+  { preprocessing, precision, wanted = [] }: ClassifierGraphOptions,
 ): ClassifierGraph {
   const graph = createGraph('uafer');
   const layers = createLayers(graph, precision);
-  const context: Context = { graph, layers, classifier };
+  const context: Context = { graph, layers, classifier, wanted };
   const { imageSize } = preprocessing;
   const pixels = graph.input('pixels', 'uint8', ['N', imageSize, imageSize, 3]);
   const tokens = embed(context, pixels, preprocessing); // (N, P + 1, W)
   const normed = norm(context, 'ln_post', throughBlocks(context, tokens));
+  const { width } = classifier.architecture;
+  tap(context, POOLED, width, () => classToken(context, normed, width));
   answer(context, normed);
   return { graph, layers };
 }
@@ -52,6 +61,12 @@ interface Context {
   graph: GraphBuilder;
   layers: Layers;
   classifier: PlainClassifier;
+  wanted: readonly string[];
+}
+
+/** Makes an output of a layer's means (N, W), where they are wanted. */
+function tap({ graph, wanted }: Context, layer: string, width: number, means: () => Value): void {
+  if (wanted.includes(layer)) graph.output(layerOutput(layer), means(), 'float32', ['N', width]);
 }
 
 function weightOf({ classifier }: Context, name: string): Weight {
@@ -67,8 +82,8 @@ function norm(context: Context, name: string, x: Value): Value {
 /** Tokens that enter the first block, as `embed` of `src/clip/vision.ts`. */
 function embed(context: Context, pixels: Value, preprocessing: Preprocessing): Value {
   const { graph, layers, classifier } = context;
-  const { width, patchSize, imageSize } = classifier.architecture;
-  const patches = (imageSize / patchSize) ** 2;
+  const { width, patchSize } = classifier.architecture;
+  const patches = patchesOf(classifier.architecture);
   const planes = coloured(
     context,
     graph.node('Transpose', [graph.node('Cast', [pixels], { to: 1 })], { perm: [0, 3, 1, 2] }),
@@ -114,7 +129,9 @@ function normalizing({ dims, values }: Weight, { deviation }: Preprocessing): We
 function stem(context: Context, x: Value, architecture: Stem, preprocessing: Preprocessing): Value {
   const { layers } = context;
   let hidden = x;
-  for (const [i, convolution] of stemConvolutions(architecture).entries()) {
+  const convolutions = stemConvolutions(architecture);
+  let side = context.classifier.architecture.imageSize;
+  for (const [i, convolution] of convolutions.entries()) {
     const { kernel, bias } = folded(context, i + 1);
     const { before, after } = stemPadding(architecture, convolution);
     hidden = layers.conv(`stem.conv${i + 1}`, hidden, i === 0 ? normalizing(kernel, preprocessing) : kernel, bias, {
@@ -123,6 +140,11 @@ function stem(context: Context, x: Value, architecture: Stem, preprocessing: Pre
       groups: convolution.depthwise ? convolution.inputs : 1,
       activation: architecture.kind === 'plain' ? 'relu' : 'relu6',
     });
+    const { layer, outputs, stride } = convolution;
+    side /= stride;
+    const [made, pixels] = [hidden, side ** 2];
+    if (convolutions[i + 1]?.layer !== layer)
+      tap(context, `stem.${layer}`, outputs, () => planeMeans(context, made, outputs, pixels));
   }
   return layers.conv('stem.proj', hidden, weightOf(context, 'stem.proj.weight'), null, { stride: 1 });
 }
@@ -150,9 +172,41 @@ function throughBlocks(context: Context, tokens: Value): Value {
     const name = `transformer.resblocks.${i}`;
     x = graph.node('Add', [x, attention(context, `${name}.attn`, norm(context, `${name}.ln_1`, x))]);
     x = graph.node('Add', [x, mlp(context, `${name}.mlp`, norm(context, `${name}.ln_2`, x))]);
+    const made = x;
+    tap(context, `block.${i + 1}`, classifier.architecture.width, () => patchMeans(context, made));
   }
   return x;
 }
+
+/** (N, W, H, H) to (N, W), the mean over the picture. */
+function planeMeans(context: Context, planes: Value, width: number, pixels: number): Value {
+  const { graph, layers } = context;
+  const rows = graph.node('Reshape', [planes, layers.ints(0, width, pixels)]);
+  return rowMeans(context, graph.node('Transpose', [rows], { perm: [0, 2, 1] }), pixels);
+}
+
+/** (N, P + 1, W) to (N, W), the mean over the patches. */
+function patchMeans(context: Context, tokens: Value): Value {
+  const patches = patchesOf(context.classifier.architecture);
+  return rowMeans(context, tokensBetween(context, tokens, 1, patches + 1), patches);
+}
+
+function tokensBetween({ graph, layers }: Context, tokens: Value, from: number, to: number): Value {
+  return graph.node('Slice', [tokens, layers.ints(from), layers.ints(to), layers.ints(1)]);
+}
+
+/** Of tokens (N, P + 1, W) the first one, (N, W). */
+function classToken(context: Context, tokens: Value, width: number): Value {
+  return context.graph.node('Reshape', [tokensBetween(context, tokens, 0, 1), context.layers.ints(0, width)]);
+}
+
+/** (N, R, W) to (N, W), as a product a picture: ONNX Runtime's mean adds up otherwise for one picture than for several. */
+function rowMeans({ graph, layers }: Context, rows: Value, count: number): Value {
+  const shares = layers.float(`1 / ${count}`, new Float32Array(count).fill(1 / count), [1, count]);
+  return graph.node('Squeeze', [graph.node('MatMul', [shares, rows]), layers.ints(1)]);
+}
+
+const patchesOf = ({ imageSize, patchSize }: { imageSize: number; patchSize: number }) => (imageSize / patchSize) ** 2;
 
 /** Softmax attention of several heads; the scale 1 / sqrt(width of a head) is within the queries' weights. */
 function attention(context: Context, name: string, x: Value): Value {
@@ -207,18 +261,15 @@ function mlp(context: Context, name: string, x: Value): Value {
 function answer(context: Context, normed: Value): void {
   const { graph, layers, classifier } = context;
   const { scores, text, embedDim, architecture } = classifier;
-  const patches = (architecture.imageSize / architecture.patchSize) ** 2;
+  const patches = patchesOf(architecture);
   const classes = text.dims[0] as number;
   const projected = graph.node('MatMul', [
     normed,
     layers.float('proj', weightOf(context, 'proj').values, [architecture.width, embedDim]),
   ]);
-  const rows = (value: Value, from: number, to: number) =>
-    graph.node('Slice', [value, layers.ints(from), layers.ints(to), layers.ints(1)]);
-  const cls = graph.node('Reshape', [rows(projected, 0, 1), layers.ints(0, embedDim)]);
-  const local = scores.patchProjection
-    ? projectedPatches(context, rows(normed, 1, patches + 1))
-    : rows(projected, 1, patches + 1);
+  const cls = classToken(context, projected, embedDim);
+  const patchRows = (value: Value) => tokensBetween(context, value, 1, patches + 1);
+  const local = scores.patchProjection ? projectedPatches(context, patchRows(normed)) : patchRows(projected);
   const feature = unit(context, cls, 1); // (N, D)
   const texts = layers.float('text', turned(text), [embedDim, classes]);
   const affinities = graph.node('MatMul', [unit(context, local, 2), texts]); // (N, P, C)
@@ -282,13 +333,7 @@ function mixed(context: Context, affinities: Value, global: Value): Value {
 function localScore(context: Context, affinities: Value, topk: number): Value {
   const { graph, layers } = context;
   const [largest] = graph.nodes('TopK', [affinities, layers.ints(topk)], 2, { axis: 1 }) as [Value, Value];
-  return meanOfLargest(context, largest);
-}
-
-/** (N, k, C) to (N, C), as a product a picture: ONNX Runtime's mean adds up otherwise for one picture than for several. */
-function meanOfLargest({ graph, layers, classifier: { scores } }: Context, largest: Value): Value {
-  const shares = layers.float('1 / k', new Float32Array(scores.topk).fill(1 / scores.topk), [1, scores.topk]);
-  return graph.node('Squeeze', [graph.node('MatMul', [shares, largest]), layers.ints(1)]);
+  return rowMeans(context, largest, topk);
 }
 
 /** scale (score + shift). */
@@ -377,7 +422,7 @@ function dirichletMean(context: Context, alpha: Value): Value {
   return context.graph.node('Div', [alpha, sumOverClasses(context, alpha)]);
 }
 
-/** (N, C) to (N, 1), as a product a picture (see `meanOfLargest`). */
+/** (N, C) to (N, 1), as a product a picture (see `rowMeans`). */
 function sumOverClasses({ graph, layers, classifier: { text } }: Context, x: Value): Value {
   const classes = text.dims[0] as number;
   const ones = layers.float('ones', new Float32Array(classes).fill(1), [1, classes]);

@@ -3,22 +3,22 @@ import { join } from 'node:path';
 import { calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
 import { mapClasses } from '../data/classMap.js';
-import { createLoader } from '../data/loader.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { UaferError } from '../errors.js';
 import { type Evaluation, evaluateAnswers } from '../evaluate/evaluate.js';
 import {
   type CheckpointEvaluation,
-  checkTestPictures,
   type EvaluateCheckpointOptions,
-  judge,
+  evaluatePictures,
   loadTestPart,
 } from '../evaluate/evaluateCheckpoint.js';
 import { collectExamples } from '../evaluate/examples.js';
+import type { AnswerAll } from '../evaluate/robustness.js';
 import { type Heatmap, heatmapAt } from '../image/heatmap.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { loadNetwork, type Network, type NetworkOutputs } from '../onnx/network.js';
-import type { ModelFile } from '../predict/modelFile.js';
+import { rawAnswerAt } from '../predict/answer.js';
+import { layerOutput, type ModelFile } from '../predict/modelFile.js';
 import { readModelFolder } from '../runtime/modelFolder.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 import type { BatchPrediction } from '../task/task.js';
@@ -47,25 +47,20 @@ export async function evaluateExported(
   const { runtime } = await loadOnnxRuntime();
   const network = await loadNetwork(runtime, file, { name: file, threads: Math.max(1, config.threads) });
   const preprocessing: Preprocessing = { ...model.preprocessing, colour: 'rgb', ...BYTES };
-  await checkTestPictures(dataset, config, preprocessing);
-  const loader = createLoader(dataset.test, config, preprocessing, 'test');
+  const answering = {
+    classes: model.classes,
+    predict: (batch: Batch, layers: readonly string[]) => predictBatch(network, model, batch, layers),
+  };
+  const answerAll: AnswerAll = async (batches, samples, onBatch) => {
+    const { calibration } = model;
+    return (await evaluateAnswers(answering, batches, { samples, epoch: 0, calibration, onBatch })) as Evaluation;
+  };
+  const heatmaps = (batch: Batch) => heatmapsOf(network, model, batch);
+  const examples = (evaluation: Evaluation) =>
+    collectExamples({ evaluation, samples: dataset.test, config, preprocessing, heatmaps });
   try {
-    const evaluation = await evaluateAnswers(
-      { classes: model.classes, predict: (batch) => predictBatch(network, model, batch) },
-      loader.epoch(0),
-      {
-        samples: dataset.test,
-        epoch: 0,
-        calibration: model.calibration,
-        onBatch: (done) => options.onBatch?.(done, loader.batches),
-      },
-    );
-    const answered = { ...(evaluation as Evaluation), checkpoint: folder, dataset };
-    const heatmaps = (batch: Batch) => heatmapsOf(network, model, batch);
-    const shown = { evaluation: answered, samples: dataset.test, config, preprocessing, heatmaps };
-    return judge(answered, loader, { ...options, examples: options.examples ? await collectExamples(shown) : null });
+    return await evaluatePictures({ checkpoint: folder, preprocessing, answerAll, examples }, dataset, config, options);
   } finally {
-    await loader.close();
     await network.close();
   }
 }
@@ -103,22 +98,26 @@ async function heatmapsOf(network: Network, { patches, classes }: ModelFile, bat
   return Array.from(batch.labels, (_, i) => heatmapAt(outputs('affinities').data, i, { ...patches, classes }));
 }
 
-async function predictBatch(network: Network, model: ModelFile, batch: Batch): Promise<BatchPrediction> {
+async function predictBatch(
+  network: Network,
+  model: ModelFile,
+  batch: Batch,
+  layers: readonly string[],
+): Promise<BatchPrediction> {
   const [count] = batch.shape;
   const outputs = await run(network, batch);
-  const classes = model.classes.length;
-  const evidential = model.answer.kind === 'evidence';
-  const row = (name: string, i: number) => Array.from(outputs(name).data.subarray(i * classes, (i + 1) * classes));
   const uncertainty = Float32Array.from({ length: count }, (_, i) => {
-    const raw = { logits: row('logits', i), evidence: evidential ? row('evidence', i) : null };
-    return calibratedAnswer(raw).uncertainty;
+    const { logits, evidence } = rawAnswerAt(outputs, i, model);
+    return calibratedAnswer({ logits, evidence }).uncertainty;
   });
+  const taken = layers.map((name) => [name, outputs(layerOutput(name)).data.slice()] as const);
   return {
     logits: outputs('logits').data.slice(),
     probabilities: outputs('probabilities').data.slice(),
     uncertainty,
     features: outputs('feature').data.slice(),
-    ...(evidential ? { evidence: outputs('evidence').data.slice() } : {}),
+    layers: Object.fromEntries(taken),
+    ...(model.answer.kind === 'evidence' ? { evidence: outputs('evidence').data.slice() } : {}),
   };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Calibration } from '../calibration/calibration.js';
+import { layersOf } from '../calibration/density.js';
 import type { TrainConfig } from '../config/schema.js';
 import { datasetRow, loadDataset } from '../data/datasets.js';
 import { UaferError } from '../errors.js';
@@ -87,7 +88,8 @@ export async function exportModel(options: ExportOptions): Promise<Exported> {
     mkdirSync(partial, { recursive: true });
     const classifier = plainClassifier(model.classifier());
     const layers = await layerPrecision(precision, classifier, model, pictures, partial);
-    const { graph } = classifierGraph(classifier, { preprocessing: model.preprocessing, precision: layers });
+    const wanted = layersOf(options.calibration?.density);
+    const { graph } = classifierGraph(classifier, { preprocessing: model.preprocessing, precision: layers, wanted });
     const network = writeNetwork(graph.file({ dataFile: DATA }), partial);
     const comparison = await check(join(partial, NETWORK), model, pictures);
     for (const line of comparisonLines(comparison, pictures.what)) onNote(line);

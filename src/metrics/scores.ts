@@ -1,6 +1,6 @@
 /**
  * Every uncertainty that an answer has. A score is one row of `SCORES`: the larger, the more uncertain. What needs a Dirichlet distribution
- * is null for a softmax answer, which has none.
+ * is null for a softmax answer, which has none; what needs a density, for a model that doesn't know its training pictures.
  */
 import { UaferError } from '../errors.js';
 import { digamma } from './specialFunctions.js';
@@ -16,6 +16,21 @@ export interface Answer {
    * where those were calibrated: then they are of the right class, and the mean is of the votes.
    */
   alpha?: readonly number[] | undefined;
+  /** Left out where the model doesn't know its training pictures. */
+  density?: (DensityScores & { ignorance: number }) | undefined;
+}
+
+/** How unlike the pictures of training a picture is: each larger for one that is more so. */
+export interface DensityScores {
+  /** Mean over early layers of the standardised logarithm of the squared Mahalanobis distance. */
+  layers: number;
+  relativeMahalanobis: number;
+  /** fDBD, negative. */
+  boundaries: number;
+  /** Distance to the k-th nearest. */
+  neighbours: number;
+  /** ViM. */
+  virtualLogit: number;
 }
 
 interface ScoreRow {
@@ -24,7 +39,7 @@ interface ScoreRow {
   /** As a person reads it. */
   title: string;
   formula: string;
-  needs: 'probabilities' | 'logits' | 'dirichlet';
+  needs: 'probabilities' | 'logits' | 'dirichlet' | 'density';
   of(answer: Answer): number | null;
 }
 
@@ -95,6 +110,54 @@ export const SCORES = [
     needs: 'dirichlet',
     of: ({ alpha }: Answer) => (alpha ? mutualInformation(alpha) : null),
   },
+  {
+    /** Is the picture like those that the model learned from? What its uncertainty is, where a density is known. */
+    name: 'ignorance',
+    title: 'ignorance (discounted evidence)',
+    formula: 'W / (W + evidence / (1 + exp(2 m))), m the early layers',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.ignorance ?? null,
+  },
+  {
+    /** Lee et al. (2018), of early layers, where a spoilt picture is seen best. */
+    name: 'earlyLayers',
+    title: 'early layers',
+    formula: 'mean over layers of the standardised ln of the squared Mahalanobis distance',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.layers ?? null,
+  },
+  {
+    /** Ren et al. (2021), with a covariance that the classes share. */
+    name: 'relativeMahalanobis',
+    title: 'relative Mahalanobis',
+    formula: 'min over classes of the squared Mahalanobis distance, less that to all pictures',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.relativeMahalanobis ?? null,
+  },
+  {
+    /** Liu and Qin (2024). */
+    name: 'boundaries',
+    title: 'fDBD',
+    formula: '-mean distance to the boundaries of classes / distance to the mean feature',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.boundaries ?? null,
+  },
+  {
+    /** Sun et al. (2022). */
+    name: 'neighbours',
+    title: 'k nearest',
+    formula: 'distance to the k-th nearest of a bank of features',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.neighbours ?? null,
+  },
+  {
+    /** Wang et al. (2022). */
+    name: 'virtualLogit',
+    title: 'ViM',
+    formula: 'length outside of the principal space, scaled, - ln sum exp(logits)',
+    needs: 'density',
+    of: ({ density }: Answer) => density?.virtualLogit ?? null,
+  },
 ] as const satisfies readonly ScoreRow[];
 
 export type ScoreName = (typeof SCORES)[number]['name'];
@@ -106,9 +169,15 @@ export type ScoreName = (typeof SCORES)[number]['name'];
  */
 export function scoreColumns(answers: readonly Answer[]): Map<ScoreName, Float64Array> {
   checkAnswers(answers);
-  const evidential = answers.every(({ alpha }) => alpha !== undefined);
-  const rows = SCORES.filter(({ needs }) => needs !== 'dirichlet' || evidential);
+  const rows = scoresOf(answers);
   return new Map(rows.map(({ name, of }) => [name, Float64Array.from(answers, (answer) => of(answer) as number)]));
+}
+
+/** The scores that answers have. */
+export function scoresOf(answers: readonly Answer[]): (typeof SCORES)[number][] {
+  const dirichlet = answers.every(({ alpha }) => alpha !== undefined);
+  const density = answers.every((answer) => answer.density !== undefined);
+  return SCORES.filter(({ needs }) => (needs === 'dirichlet' ? dirichlet : needs !== 'density' || density));
 }
 
 function checkAnswers(answers: readonly Answer[]): void {

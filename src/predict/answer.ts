@@ -1,6 +1,8 @@
 /** From a network's outputs to what a person or program reads. */
 import { type CalibratedAnswer, calibratedAnswer, type RawAnswer } from '../calibration/calibration.js';
-import type { ModelFile } from './modelFile.js';
+import { layersOf } from '../calibration/density.js';
+import type { NetworkOutputs } from '../onnx/network.js';
+import { layerOutput, type ModelFile } from './modelFile.js';
 
 /**
  * What to do with an answer: `report` it; `ambiguous`, people would disagree; `reject`, the picture is not like those that the model learned
@@ -16,7 +18,8 @@ export interface Answer {
   probabilities: Record<string, number>;
   /**
    * In [0, 1]: how little evidence there is, W / (W + total evidence) with a prior weight W; of an evidential model the vacuity C / S. Of a
-   * model without evidence the entropy over log C.
+   * model without evidence the entropy over log C. Of a model that knows its training pictures (`uafer calibrate --density`) it grows with the
+   * distance from them.
    */
   uncertainty: number;
   /**
@@ -31,6 +34,19 @@ export interface Answer {
   candidates?: [string, string];
   /** Of a model with conformal sets: the classes among which the right one is, as often as its calibration says, the most probable first. */
   set?: string[];
+}
+
+/** What the network says of picture i of a batch, and what of it a calibration looks at. */
+export function rawAnswerAt(outputs: NetworkOutputs, i: number, { answer, calibration }: ModelFile): RawAnswer {
+  const row = (name: string) => {
+    const { data, shape } = outputs(name);
+    const width = data.length / (shape[0] as number);
+    return data.subarray(i * width, (i + 1) * width);
+  };
+  const raw = { logits: Array.from(row('logits')), evidence: answer.kind === 'evidence' ? Array.from(row('evidence')) : null };
+  if (!calibration?.density) return raw;
+  const layers = layersOf(calibration.density).map((name) => [name, row(layerOutput(name))] as const);
+  return { ...raw, features: { feature: row('feature'), layers: Object.fromEntries(layers) } };
 }
 
 /** @param abstain uncertainty above which to reject, in place of the model's own threshold */

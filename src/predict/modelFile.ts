@@ -11,7 +11,10 @@ const rgb = z.tuple([z.number(), z.number(), z.number()]);
 const fileName = z.string().regex(/^[\w.-]+$/, 'a file name without folders');
 
 const networkSchema = z.object({
-  /** Takes `pixels` (N, S, S, 3): bytes, red, green, blue; gives `logits`, `probabilities`, `affinities`, `feature`, and `evidence`. */
+  /**
+   * Takes `pixels` (N, S, S, 3): bytes, red, green, blue; gives `logits`, `probabilities`, `affinities`, `feature`, `evidence`, and the means of the
+   * layers that the calibration's density looks at (`layerOutput`).
+   */
   file: fileName,
   bytes: z.int().positive(),
   sha256,
@@ -61,6 +64,9 @@ export const modelSchema = z.object({
 
 /** `model.json` of an exported model. */
 export type ModelFile = z.infer<typeof modelSchema>;
+
+/** The network's output of a layer's means, (N, W). */
+export const layerOutput = (layer: string) => `layer.${layer}`;
 
 /** Reads `model.json`. Throws `DATA` naming file and key. */
 export function parseModelFile(text: string, where: string): ModelFile {

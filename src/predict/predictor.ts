@@ -1,4 +1,5 @@
 /** The predictor: one core for Node.js and browsers. It knows neither files nor decoders; the entries hand them in. */
+import { layersOf } from '../calibration/density.js';
 import { UaferError } from '../errors.js';
 import { alignFace } from '../faces/alignFace.js';
 import { inTurn } from '../faces/inTurn.js';
@@ -8,8 +9,8 @@ import { type Heatmap, heatmapAt } from '../image/heatmap.js';
 import type { Picture } from '../image/picture.js';
 import { toSquare } from '../image/preprocess.js';
 import type { Network, NetworkOutputs } from '../onnx/network.js';
-import { type Answer, answerOf } from './answer.js';
-import type { ModelFile } from './modelFile.js';
+import { type Answer, answerOf, rawAnswerAt } from './answer.js';
+import { layerOutput, type ModelFile } from './modelFile.js';
 
 export interface PredictOptions {
   /** Which of several faces: all (the default), the largest, or the one nearest to the middle. */
@@ -152,8 +153,9 @@ export function createPredictorFrom<Input>(parts: PredictorParts<Input>): Predic
   };
 }
 
-function checkOutputs(network: Network, { answer }: ModelFile): void {
-  const wanted = ['logits', 'affinities', ...(answer.kind === 'evidence' ? ['evidence'] : [])];
+function checkOutputs(network: Network, { answer, calibration }: ModelFile): void {
+  const density = calibration?.density ? ['feature', ...layersOf(calibration.density).map(layerOutput)] : [];
+  const wanted = ['logits', 'affinities', ...(answer.kind === 'evidence' ? ['evidence'] : []), ...density];
   const missing = wanted.filter((name) => !network.outputs.includes(name));
   if (missing.length === 0) return;
   throw new UaferError(
@@ -220,10 +222,7 @@ function facePrediction(
   model: ModelFile,
   options: PredictOptions,
 ): FacePrediction {
-  const count = model.classes.length;
-  const row = (name: string) => Array.from(outputs(name).data.subarray(i * count, (i + 1) * count));
-  const evidence = model.answer.kind === 'evidence' ? row('evidence') : null;
-  const answer = answerOf({ logits: row('logits'), evidence }, model, options.abstain);
+  const answer = answerOf(rawAnswerAt(outputs, i, model), model, options.abstain);
   const found = { box, landmarks, score, ...answer };
   if (!options.heatmap) return found;
   return { ...found, heatmap: heatmapAt(outputs('affinities').data, i, { ...model.patches, classes: model.classes }) };

@@ -6,6 +6,7 @@ import { initializeClip } from '../clip/initialize.js';
 import { readClip } from '../clip/readClip.js';
 import { VISION_PREFIX } from '../clip/shapes.js';
 import { type StemOptions, stemConvolutions, stemStride } from '../clip/stem.js';
+import { createFeatureTap, type Tap } from '../clip/taps.js';
 import { encodeText, type TextTower } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
 import { clipOf } from '../clip/towers.js';
@@ -91,7 +92,10 @@ function answering(clip: TrainedClip, config: TrainConfig, classes: readonly str
     classes,
     preprocessing: preprocessingFor(config.dataset, pretrain.imageSize),
     state: clip.state,
-    predict: (batch) => predictionOf(clip, batch, names),
+    predict: (batch, layers = []) => {
+      const { tap, taken } = createFeatureTap(layers);
+      return { ...predictionOf(clip, batch, names, tap), layers: taken };
+    },
     heatmaps: (batch) => heatmapsOf(localAffinities(clip, batch, names), { topk: config.model.topk, classes }),
   };
 }
@@ -234,9 +238,10 @@ function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, setti
   };
 }
 
-function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor): BatchPrediction {
+function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor, tap: Tap): BatchPrediction {
   const device = clip.logitScale.device;
-  const cls = unitLength(encodeImage(clip.vision, tensor(batch.images, batch.shape, { device })).cls, -1); // (B, D)
+  const images = tensor(batch.images, batch.shape, { device });
+  const cls = unitLength(encodeImage(clip.vision, images, { tap }).cls, -1); // (B, D)
   const logits = ops.mul(globalScore(cls, textFeatures(clip, names)), ops.exp(clip.logitScale)); // (B, C)
   return { ...softmaxPrediction(logits), features: floats(cls) };
 }

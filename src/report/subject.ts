@@ -59,7 +59,7 @@ const corruptionSchema = z.object({
   /** By score, as in `trust.ts`. */
   scores: z.record(z.string(), z.record(z.string(), figure).nullable()).optional(),
   /** How well each score tells these pictures from those that were not changed. */
-  outliers: z.record(z.string(), z.looseObject({ auroc: figure }).nullable()).nullish(),
+  outliers: z.record(z.string(), z.object({ auroc: figure }).nullable()).nullish(),
 });
 
 /** Figures under one corruption at one severity. */
@@ -67,7 +67,7 @@ export type Corruption = z.infer<typeof corruptionSchema>;
 
 const detection = z.object({ auroc: figure, aupr: figure, fpr95: figure });
 
-const otherPicturesSchema = z.looseObject({
+const otherPicturesSchema = z.object({
   folder: z.string(),
   /** How many there are, and how many test pictures they are told from. */
   samples: z.int(),

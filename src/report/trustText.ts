@@ -24,8 +24,13 @@ function scoreText({ scores, intervals, votes }: Trust): string {
     return [[title, ...cells((figure) => decimal(row[figure]))], ...below];
   });
   const heading = ['finds errors by', ...columns.map(({ title, better }) => `${title} ${better === 'higher' ? '↑' : '↓'}`)];
-  const absent = SCORES.filter(({ name }) => scores[name] === null).map(({ title }) => title);
-  const without = absent.length > 0 ? [`Only answers that are Dirichlet distributions have: ${absent.join(', ')}.`] : [];
+  const absent = (what: string) =>
+    SCORES.filter(({ name, needs }) => needs === what && !scores[name]).map(({ title }) => title);
+  const [dirichlet, density] = [absent('dirichlet'), absent('density')];
+  const without = [
+    ...(dirichlet.length > 0 ? [`Only answers that are Dirichlet distributions have: ${dirichlet.join(', ')}.`] : []),
+    ...(density.length > 0 ? [`Only after \`uafer calibrate --density\` there are: ${density.join(', ')}.`] : []),
+  ];
   return [textTable([heading, ...rows]), ...without].join('\n');
 }
 

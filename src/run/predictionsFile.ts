@@ -16,6 +16,19 @@ const rowSchema = z.object({
   uncertainty: z.number(),
   /** (C) parameters of the Dirichlet distribution, where an answer is one. */
   alpha: numbers.optional(),
+  /** How unlike the pictures of training it is, where the calibration knows them (`src/metrics/scores.ts`). */
+  density: z
+    .object({
+      layers: z.number(),
+      relativeMahalanobis: z.number(),
+      boundaries: z.number(),
+      neighbours: z.number(),
+      virtualLogit: z.number(),
+      ignorance: z.number(),
+    })
+    .optional(),
+  /** Plain statistics of the picture (`src/image/statistics.ts`). */
+  picture: z.object({ luminance: z.number(), contrast: z.number(), sharpness: z.number(), faceSize: z.number() }).optional(),
   /** Raw votes for the classes, then for answers that are no class, where the data set has votes. */
   votes: z.array(z.int().nonnegative()).readonly().optional(),
   /** Of calibrated answers: how much people would disagree, how probably it is wrong, what is to be done with it. */
@@ -37,11 +50,9 @@ export interface PredictionsFile {
 
 /** Writes the file, whole or not at all: `{classes, rows: [...]}`, a line a row. */
 export function writePredictions(path: string, classes: readonly string[], predictions: readonly PredictionRow[]): void {
-  const keys = Object.keys(rowSchema.shape);
-  writeFileAtomically(
-    path,
-    `{"classes": ${JSON.stringify(classes)}, "rows": [\n${predictions.map((row) => JSON.stringify(row, keys)).join(',\n')}\n]}\n`,
-  );
+  const keys = Object.keys(rowSchema.shape) as (keyof PredictionRow)[];
+  const lines = predictions.map((row) => JSON.stringify(Object.fromEntries(keys.map((key) => [key, row[key]]))));
+  writeFileAtomically(path, `{"classes": ${JSON.stringify(classes)}, "rows": [\n${lines.join(',\n')}\n]}\n`);
 }
 
 /**

@@ -42,6 +42,8 @@ export interface BatchPrediction {
   evidence?: Float32Array;
   /** (B, D) CLS features of unit length, where the network has them. */
   features?: Float32Array;
+  /** (B, W) what was asked for of the layers on the way (`src/clip/taps.ts`), by name. */
+  layers?: Readonly<Record<string, Float32Array>>;
 }
 
 /** A network that answers: what evaluation needs, without anything of training. */
@@ -51,8 +53,12 @@ export interface Model {
   readonly preprocessing: Preprocessing;
   /** Every tensor of the model (parameters and buffers) by its checkpoint name. */
   readonly state: Record<string, Tensor>;
-  /** Runs without autograd; `state` may have been swapped for the moving average. */
-  predict(batch: Batch): BatchPrediction;
+  /**
+   * Runs without autograd; `state` may have been swapped for the moving average.
+   *
+   * @param layers whose means are wanted too
+   */
+  predict(batch: Batch, layers?: readonly string[]): BatchPrediction;
   /** Which patches of each picture speak for which class. Runs without autograd. */
   heatmaps?(batch: Batch): Heatmap[];
   /** The evaluation loss of a batch at `epoch` (its terms are annealed), as the original reports it. */

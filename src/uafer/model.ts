@@ -1,5 +1,6 @@
 import { unitLength } from '../clip/affinity.js';
 import type { Weights } from '../clip/block.js';
+import type { Tap } from '../clip/taps.js';
 import { encodeText } from '../clip/text.js';
 import { createTokenizer } from '../clip/tokenizer.js';
 import type { Clip } from '../clip/towers.js';
@@ -106,23 +107,26 @@ function patchProjection(clip: Clip): Record<string, Tensor> {
   };
 }
 
-/** Images (B, 3, S, S) to affinities. `text` (C, D) is `model.text.unit` in training. */
-export function forward(model: UaFer, images: Tensor, text: Tensor): UaFerOutput {
-  return scope(() => forwardTokens(model, throughBlocks(model.tower, embed(model.tower, images)), text));
+/** Images (B, 3, S, S) to affinities. `text` (C, D) is `model.text.unit` in training; `tap` is told what each layer makes. */
+export function forward(model: UaFer, images: Tensor, text: Tensor, tap?: Tap): UaFerOutput {
+  return scope(() => {
+    const tokens = throughBlocks(model.tower, embed(model.tower, images, { tap }), { tap });
+    return forwardTokens(model, tokens, text, tap);
+  });
 }
 
 /** The part of `forward` after the last block: tokens (B, N + 1, W) to affinities. */
-export function forwardTokens(model: UaFer, tokens: Tensor, text: Tensor): UaFerOutput {
+export function forwardTokens(model: UaFer, tokens: Tensor, text: Tensor, tap?: Tap): UaFerOutput {
   return scope(() => {
-    const { cls, patches } = unitFeatures(model, tokens);
+    const { cls, patches } = unitFeatures(model, tokens, tap);
     return { ...scaleAffinities(affinities(cls, patches, text, model.config), model.state), cls };
   });
 }
 
 /** Tokens (B, N + 1, W) after the last block to features of unit length, which are compared with texts: CLS (B, D) and patches (B, N, D). */
-export function unitFeatures({ config, state, tower }: UaFer, tokens: Tensor): { cls: Tensor; patches: Tensor } {
+export function unitFeatures({ config, state, tower }: UaFer, tokens: Tensor, tap?: Tap): { cls: Tensor; patches: Tensor } {
   return scope(() => {
-    const normed = finalNorm(tower, tokens);
+    const normed = finalNorm(tower, tokens, tap);
     const { cls, patches } = projectTokens(tower, normed);
     const local = config.patchProjection ? projectPatches(state, ops.slice(normed, 1, 1, null)) : patches;
     return { cls: unit(cls), patches: unit(local) };

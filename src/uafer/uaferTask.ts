@@ -1,6 +1,7 @@
 import { unitLength } from '../clip/affinity.js';
 import type { Classifier } from '../clip/classifier.js';
 import { stemConvolutions } from '../clip/stem.js';
+import { createFeatureTap } from '../clip/taps.js';
 import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
@@ -98,7 +99,10 @@ function answering(model: UaFer, classes: readonly string[], config: TrainConfig
     classes,
     preprocessing: preprocessingFor(config.dataset, model.tower.architecture.imageSize),
     state: model.state,
-    predict: (batch) => predictionOf(forward(model, imagesOf(batch, config), text), config),
+    predict: (batch, layers = []) => {
+      const { tap, taken } = createFeatureTap(layers);
+      return { ...predictionOf(forward(model, imagesOf(batch, config), text, tap), config), layers: taken };
+    },
     heatmaps: (batch) =>
       heatmapsOf(localAffinities(model, imagesOf(batch, config), text), { topk: model.config.topk, classes }),
     evaluationLoss: (prediction, labels, epoch) => testLoss(prediction, labels, config, epoch),
@@ -127,9 +131,9 @@ function sharing(model: UaFer, teacher: VisionTower | null, fixLayer: number): (
           student: forward(model, images, model.text.unit),
           teacher: teacher && noGrad(() => encodeImage(teacher, images).cls),
         };
-      const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), 0, fixLayer));
-      const cls = teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, fixLayer)));
-      const student = forwardTokens(model, throughBlocks(model.tower, shared, fixLayer), model.text.unit);
+      const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
+      const cls = teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, { from: fixLayer })));
+      const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
       return { student, teacher: cls };
     });
 }

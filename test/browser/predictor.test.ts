@@ -1,10 +1,13 @@
 /** The browser's predictor in a real browser: the answers of Node.js. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPredictor, type Prediction } from '#uafer/node/index.js';
 import { packagePath } from '#uafer/paths.js';
+import { uafer } from '../cli/run.js';
 import { launchBrowser, missingBrowser, type Site, serveRepository } from '../support/browser.js';
+import { temporaryFolder } from '../support/pictures.js';
 
 /** A page without a bundler: the packages by an import map. */
 const PAGE = `<!doctype html><title>uafer</title>
@@ -121,6 +124,36 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'in Chromium', () => {
       expect(foreign).toEqual([]);
     });
   });
+
+  it('gives the answers of Node.js by a model that knows the pictures that it learned from', async () => {
+    using folder = temporaryFolder();
+    const small = packagePath('models', 'uafer-clip-small.safetensors');
+    const network = ['--dataset', 'rafdb', '--data-path', packagePath('examples', 'faces'), '--clip-path', small, '--quiet'];
+    const known = ['--calibration', 'small.json', '--to', 'known'];
+    for (const args of [
+      ['calibrate', small, ...network, '--valid-share', '0.3', '--density', '--to', 'small.json'],
+      ['export', small, ...network, ...known],
+    ])
+      expect(await uafer(args, { cwd: folder.path })).toMatchObject({ code: 0 });
+    const model = join(folder.path, 'known');
+    const files = ['model.json', 'model.onnx'].map((name) => [`/known/${name}`, readFileSync(join(model, name))] as const);
+    const site = await serveRepository({ '/page': PAGE, ...Object.fromEntries(files) }, false);
+    const page = await browser.newPage();
+    await page.goto(`${site.url}/page`);
+    await page.waitForFunction('window.uafer');
+    const answers = await page.evaluate(async (paths) => {
+      const { uafer: inPage, blobOf } = window as unknown as InPage;
+      const predictor = await inPage.createPredictor({ model: '/known' });
+      const made: Prediction[] = [];
+      for (const path of paths) made.push(await predictor.predict(await blobOf(`/${path}`), { aligned: true }));
+      await predictor.close();
+      return made;
+    }, faces);
+    await site.close();
+    await using predictor = await createPredictor({ model });
+    for (const [i, path] of faces.entries())
+      expectSame(answers[i] as Prediction, await predictor.predict(packagePath(path), { aligned: true }), path);
+  }, 120_000);
 });
 
 /** Decoders differ by a level here and there. */

@@ -293,3 +293,17 @@ test('a model that was trained on pictures of another size is refused', async ()
     stderr: expect.stringMatching(/larger was trained on pictures of 32 pixels/),
   });
 });
+
+test('predictions tell plain statistics of each picture', async () => {
+  await evaluate('--checkpoint', 'run', '--predictions', 'described/out.json', '--quiet');
+  for (const { file, picture } of json('described/out.json').rows) {
+    // The tiny project's pictures are of one grey and 16 pixels wide.
+    const luminance = (file.startsWith('happy') ? 200 : 60) / 255;
+    expect(picture).toEqual({
+      luminance: expect.closeTo(luminance, 6),
+      contrast: expect.closeTo(0, 6),
+      sharpness: expect.closeTo(0, 6),
+      faceSize: 16,
+    });
+  }
+});

@@ -107,7 +107,7 @@ describe('towers', () => {
   it('can be run in parts of blocks', () => {
     const { vision } = clip();
     const tokens = embed(vision, ops.randn([1, 3, 32, 32]));
-    const inParts = throughBlocks(vision, throughBlocks(vision, tokens, 0, 1), 1);
+    const inParts = throughBlocks(vision, throughBlocks(vision, tokens, { to: 1 }), { from: 1 });
     expect(toArray(inParts)).toEqual(toArray(throughBlocks(vision, tokens)));
   });
 });

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { preprocessingFor } from '#uafer/data/datasets.js';
 import { type BatchSource, createBatchSource, createLoader, type LoaderConfig } from '#uafer/data/loader.js';
+import type { Viewing } from '#uafer/data/pipeline.js';
+import type { PictureStatistics } from '#uafer/image/statistics.js';
 import { temporaryFolder, writePng } from '../support/pictures.js';
 
 const COUNT = 23;
@@ -246,5 +248,48 @@ describe('threads', () => {
     const seen = await new Promise<number[]>((resolve, reject) => outer.once('message', resolve).once('error', reject));
     expect(seen).toEqual((await train({}, (source) => read(source, 0))).flatMap(({ indices }) => indices));
     expect(await exit).toBe(0);
+  });
+});
+
+describe('pictures that are spoilt', () => {
+  const corruption = { kind: 'darkness', severity: 5 } as const;
+
+  it('come out spoilt whatever was kept of them, and leave what is kept as it is', async () => {
+    await withLoader(createLoader(samples, config(), preprocessing, 'test'), async (source) => {
+      const images = async (viewing?: Viewing) => {
+        const found: number[] = [];
+        for await (const batch of source.epoch(0, 0, viewing)) found.push(...batch.images);
+        return found;
+      };
+      const clean = await images();
+      const spoilt = await images({ corruption });
+      expect(spoilt).not.toEqual(clean);
+      expect(await images({ corruption: { ...corruption, severity: 0 } })).toEqual(clean);
+      expect(await images()).toEqual(clean);
+      expect(await images({ corruption })).toEqual(spoilt);
+    });
+  });
+
+  it('and statistics come with each picture of a batch, spoilt or not, where they are asked for', async () => {
+    await withLoader(
+      createLoader([...samples.slice(0, 5), bad], config({}, { allowUnreadable: true }), preprocessing, 'test'),
+      async (source) => {
+        for await (const batch of source.epoch(0)) expect(batch.statistics).toBeUndefined();
+        const read = async (viewing: Viewing) => {
+          const found: (PictureStatistics | undefined)[] = [];
+          for await (const { statistics = [], indices } of source.epoch(0, 0, viewing)) {
+            expect(statistics).toHaveLength(indices.length);
+            found.push(...statistics);
+          }
+          return found;
+        };
+        const [clean, dark] = [await read({ statistics: true }), await read({ statistics: true, corruption })];
+        expect(clean).toHaveLength(5);
+        for (const [i, found] of clean.entries()) {
+          expect(found?.faceSize).toBe(20);
+          expect(dark[i]?.luminance).toBeLessThan(found?.luminance as number);
+        }
+      },
+    );
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Answer, entropy, SCORES, type ScoreName, scoreColumns } from '#uafer/metrics/scores.js';
 import { createRandom } from '#uafer/random.js';
-import { softmaxOf } from '../support/forecasts.js';
+import { densityOf, softmaxOf } from '../support/forecasts.js';
 
 const score = (name: ScoreName, answer: Answer) => SCORES.find((row) => row.name === name)?.of(answer) as number;
 const answer = (probabilities: number[], strength?: number): Answer => ({
@@ -11,7 +11,7 @@ const answer = (probabilities: number[], strength?: number): Answer => ({
   ...(strength === undefined ? {} : { alpha: probabilities.map((p) => strength * p) }),
 });
 
-const UNIFORM = answer([0.25, 0.25, 0.25, 0.25], 4);
+const UNIFORM = { ...answer([0.25, 0.25, 0.25, 0.25], 4), density: densityOf(0) };
 const PROBABILITIES = fc
   .array(fc.double({ min: 0.001, max: 1, noNaN: true }), { minLength: 2, maxLength: 9 })
   .map((weights) => weights.map((weight) => weight / weights.reduce((sum, each) => sum + each, 0)));
@@ -105,8 +105,14 @@ it('every score says more of a uniform answer than of a sure one of as much evid
     logits: [9, 0, 0, 0],
     probabilities: softmaxOf([9, 0, 0, 0]),
     alpha: softmaxOf([9, 0, 0, 0]).map((p) => 40 * p),
+    density: densityOf(-1),
   };
-  const unsure = { logits: [1, 1, 1, 1], probabilities: softmaxOf([1, 1, 1, 1]), alpha: [1, 1, 1, 1] };
+  const unsure = {
+    logits: [1, 1, 1, 1],
+    probabilities: softmaxOf([1, 1, 1, 1]),
+    alpha: [1, 1, 1, 1],
+    density: densityOf(1),
+  };
   for (const { name } of SCORES) expect(score(name, unsure), name).toBeGreaterThan(score(name, sure));
 });
 

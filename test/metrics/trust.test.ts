@@ -7,12 +7,12 @@ import { SCORES, type ScoreName } from '#uafer/metrics/scores.js';
 import { areaUnderRiskCoverage } from '#uafer/metrics/selective.js';
 import { computeTrust, type JudgedAnswer, SCORE_COLUMNS, type TrustIntervals, trustFigures } from '#uafer/metrics/trust.js';
 import { createRandom } from '#uafer/random.js';
-import { calibratedForecasts } from '../support/forecasts.js';
+import { calibratedForecasts, densityOf } from '../support/forecasts.js';
 
 const CLASSES = 4;
 const dirichlet = (mean: readonly number[], strength: number) => mean.map((p) => strength * p);
 /** Answers with and without a Dirichlet, and votes drawn from the probabilities: for four classes, "unknown" and "no face". */
-function answers({ samples = 300, seed = 1, evidential = true, votes = true } = {}): JudgedAnswer[] {
+function answers({ samples = 300, seed = 1, evidential = true, votes = true, density = evidential } = {}): JudgedAnswer[] {
   const random = createRandom({ seed, epoch: 0, stream: 9, position: 2 });
   return calibratedForecasts({ samples, classes: CLASSES, seed }).map(({ label, logits, probabilities }) => {
     const counts = [...probabilities.map((p) => Math.round(10 * p)), random.integer(3), 0];
@@ -23,6 +23,7 @@ function answers({ samples = 300, seed = 1, evidential = true, votes = true } = 
       probabilities,
       uncertainty: random.next(),
       ...(evidential ? { alpha: dirichlet(probabilities, CLASSES + 20 * random.next()) } : {}),
+      ...(density ? { density: densityOf(random.uniform(-1, 1)) } : {}),
       ...(votes ? { votes: counts } : {}),
     };
   });
@@ -79,11 +80,17 @@ describe('the table of trust', () => {
 });
 
 it('a softmax answer has no scores of a Dirichlet, and no likelihood of one', () => {
-  const trust = computeTrust(answers({ evidential: false }), CLASSES);
+  const trust = computeTrust(answers({ evidential: false, density: true }), CLASSES);
   const absent = SCORES.filter(({ name }) => trust.scores[name] === null).map(({ name }) => name);
   expect(absent).toEqual(['vacuity', 'expectedEntropy', 'mutualInformation'] satisfies ScoreName[]);
   expect(trust.votes?.dirichletLogLikelihood).toBeNull();
   expect(trust.votes?.logLikelihood).toBeLessThan(0);
+});
+
+it('a model that does not know its training pictures has no scores of their density', () => {
+  const trust = computeTrust(answers({ density: false }), CLASSES);
+  const absent = SCORES.filter(({ name }) => trust.scores[name] === null).map(({ name }) => name);
+  expect(absent).toEqual(SCORES.filter(({ needs }) => needs === 'density').map(({ name }) => name));
 });
 
 it('without votes there are no figures against them', () => {

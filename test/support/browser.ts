@@ -44,7 +44,7 @@ export interface Site {
 }
 
 /** Serves the repository's files, and `pages` by their paths; with the headers that give threads, when `isolated`. */
-export async function serveRepository(pages: Readonly<Record<string, string>>, isolated: boolean): Promise<Site> {
+export async function serveRepository(pages: Readonly<Record<string, string | Uint8Array>>, isolated: boolean): Promise<Site> {
   const requests: string[] = [];
   const server: Server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);

@@ -1,5 +1,6 @@
 /** Made-up forecasts for the tests of the metrics. */
 import fc from 'fast-check';
+import type { Answer } from '#uafer/metrics/scores.js';
 import { createRandom } from '#uafer/random.js';
 
 interface DrawOptions {
@@ -22,6 +23,18 @@ export function calibratedForecasts({ samples, classes, seed }: DrawOptions): Dr
     const probabilities = softmaxOf(logits);
     return { label: drawFrom(probabilities, random.next()), logits, probabilities };
   });
+}
+
+/** Scores of an answer's distance from pictures of training, all made of one. */
+export function densityOf(distance: number): NonNullable<Answer['density']> {
+  return {
+    layers: distance,
+    relativeMahalanobis: 2 * distance,
+    boundaries: distance - 1,
+    neighbours: Math.exp(distance),
+    virtualLogit: 3 * distance,
+    ignorance: 1 / (1 + Math.exp(-2 * distance)),
+  };
 }
 
 /** The class at which the cumulative probability passes `u`. */
