@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { TrainConfig } from '../config/schema.js';
 import { readClassMap } from '../data/classMap.js';
 import { type CheckpointEvaluation, evaluateCheckpoint } from '../evaluate/evaluateCheckpoint.js';
-import { evaluateExported, isExported } from '../export/evaluateExported.js';
+import { evaluateExported, hasReluEvidence, isExported } from '../export/evaluateExported.js';
 import { writeFileAtomically } from '../files.js';
 import type { VoteCounting } from '../metrics/votes.js';
 import { createProgress, type Progress } from '../progress.js';
@@ -117,7 +117,7 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
       ...{ ...metrics, ...trust, ...known({ corruptions, ood }) },
     });
   else {
-    const shown = { detail: options.scores ?? false, note: isReleasedForm(config) ? RELEASED_FORM_NOTE : undefined };
+    const shown = { detail: options.scores ?? false, note: released(options, config) ? RELEASED_FORM_NOTE : undefined };
     printText([...texts(result, shown), ...robustnessTexts(result, shown.detail)].join('\n\n'));
   }
   writeRobustness(options.checkpoint, result, options, note);
@@ -125,16 +125,22 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   await writePage(options, result, { config, note });
 }
 
+/** Whether the uncertainty is that of the released form. An exported model says it itself. */
+function released({ checkpoint }: EvalOptions, config: TrainConfig): boolean {
+  return isExported(checkpoint) ? hasReluEvidence(checkpoint) : isReleasedForm(config);
+}
+
 /** The report stands beside the predictions unless it is to stand elsewhere. */
 async function writePage(
-  { predictions, report: asked, checkpoint: given }: EvalOptions,
+  options: EvalOptions,
   { dataset, predictions: rows, trust, examples, corruptions, ood }: CheckpointEvaluation,
   { config, note }: { config: TrainConfig; note: (line: string) => void },
 ): Promise<void> {
+  const { predictions, report: asked, checkpoint: given } = options;
   const page = asked ?? (predictions === undefined ? undefined : reportPath(predictions));
   if (page === undefined) return;
   const name = `${basename(resolve(given))} on ${config.dataset}`;
-  const about = { name, source: given, classes: dataset.classes, releasedForm: isReleasedForm(config) };
+  const about = { name, source: given, classes: dataset.classes, releasedForm: released(options, config) };
   const [html] = await writeReport(
     [evaluatedNow(about, rows, { trust, examples, corruptions: corruptions ?? [], others: ood })],
     page,

@@ -33,7 +33,7 @@ const datasetName = z
   .refine((name) => datasetNames().includes(name), { error: () => `one of ${datasetNames().join(', ')}` })
   .meta({ choices: datasetNames });
 
-const PROMPT = 'a text with {class} in it, or a .txt file of such texts';
+const PROMPT = 'a text with {class} in it';
 
 const modelSchema = z.strictObject({
   alpha: number(0, 1).describe('weight of the local score: logits = alpha local + (1 - alpha) global'),

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { calibratedAnswer } from '../calibration/calibration.js';
 import type { TrainConfig } from '../config/schema.js';
@@ -18,7 +18,7 @@ import { type Heatmap, heatmapAt } from '../image/heatmap.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { loadNetwork, type Network, type NetworkOutputs } from '../onnx/network.js';
 import { rawAnswerAt } from '../predict/answer.js';
-import { layerOutput, type ModelFile } from '../predict/modelFile.js';
+import { layerOutput, type ModelFile, parseModelFile } from '../predict/modelFile.js';
 import { readModelFolder } from '../runtime/modelFolder.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
 import type { BatchPrediction } from '../task/task.js';
@@ -26,6 +26,13 @@ import type { BatchPrediction } from '../task/task.js';
 /** Whether a path is a folder that `uafer export` wrote. */
 export function isExported(path: string): boolean {
   return existsSync(join(path, 'model.json'));
+}
+
+/** Whether an exported model has evidence by ReLU, as the released form of UA-FER: its settings of training don't stand in the folder. */
+export function hasReluEvidence(folder: string): boolean {
+  const path = join(folder, 'model.json');
+  const { answer } = parseModelFile(readFileSync(path, 'utf8'), path);
+  return answer.kind === 'evidence' && answer.evidence === 'relu';
 }
 
 /** The loader normalises; with these numbers it gives bytes, which the network normalises itself. */

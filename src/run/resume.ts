@@ -128,12 +128,19 @@ function show(value: unknown): string {
 
 /** Settings that are younger than the hash. */
 const YOUNGER_THAN_HASH = [
+  'model.fusion',
+  'model.learnedScale',
+  'loss.lambdaBranch',
+  'loss.target',
+  'loss.distillation',
   'optimizer.clipGrad',
   'optimizer.stemRate',
   'optimizer.stemDecay',
   'optimizer.fixStem',
   'optimizer.beta2',
   'data.colour',
+  'data.countedVotes',
+  'data.mixup',
   'data.ferplusTest',
   'data.subjectPattern',
   'data.validShare',

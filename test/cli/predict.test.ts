@@ -267,6 +267,17 @@ describe('export, then everything that follows', () => {
     expect((await predict(['photos/three.jpg', '--model', 'model'])).stdout).toContain('3 faces');
   });
 
+  it('the released form is warned of by what an exported model is, and not by the settings of training that it lacks', async () => {
+    const released = /Do not act on this uncertainty/;
+    const text = async (model: string) => (await uafer(['eval', '--checkpoint', model, ...data], { cwd: folder.path })).stdout;
+    expect(await text('model')).toMatch(released);
+    const plain = ['--loss-function', 'ce', '--clip-path', small];
+    expect((await uafer(['export', small, '--to', 'softmax', ...data, ...plain], { cwd: folder.path })).code).toBe(0);
+    const shown = await text('softmax');
+    expect(shown).toContain('accuracy');
+    expect(shown).not.toMatch(released);
+  });
+
   /** What the report of an evaluation shows: which pictures, and which patch speaks most for each class. */
   function examples(name: string) {
     const { mistakes, uncertain, pictures, plane } = readExamples(at(`${name}.json`)) as Examples;

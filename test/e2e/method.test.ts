@@ -113,7 +113,7 @@ it.each([
   [['--loss-function', 'ce'], /--fusion dempster fuses evidence: expected --loss-function edl, got ce/],
   [['--branch', 'local'], /--fusion dempster takes both branches: expected --branch both, got local/],
   [['--fusion', 'sum'], /--fusion: expected one of none, dempster, cumulative, average/],
-  [['--prompt', 'a face'], /--prompt: expected a text with \{class\} in it, or a \.txt file of such texts/],
+  [['--prompt', 'a face'], /--prompt: expected a text with \{class\} in it, got "a face"/],
 ])('%s is refused with a word of what to do', async (options, message) => {
   const args = ['--clip-path', 'clip.safetensors', '--dataset', 'folder', '--data-path', 'faces', '--out', 'refused'];
   const { code, stderr } = await uafer(['train', '--recipe', 'paper', ...args, '--topk', '4', ...options], { cwd: folder });
