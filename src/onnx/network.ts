@@ -62,7 +62,7 @@ export async function loadNetwork(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     // With it, the second run of a network of small values that live long gives other numbers than the first (microsoft/onnxruntime
-    // issues 18672 and 27768; seen here in 1.30). Measured with the default model, it saves no time.
+    // issues 18672 and 27768; seen here in 1.17). Measured with the default model, it saves no time.
     enableMemPattern: false,
     // Its warnings are about how it optimises, which nobody who runs a network can change.
     logSeverityLevel: 3,
