@@ -110,6 +110,7 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
   const result = await evaluation(options, config, note);
   for (const reason of result.unreadable) note(`Left out: ${reason}`);
   const { checkpoint, loss, metrics, trust, corruptions, ood } = result;
+  const releasedForm = isOfReleasedForm(options, config);
   // Printed first: what cannot be written (a full disk) must not take with it what was computed.
   if (options.json)
     printJson({
@@ -117,16 +118,16 @@ async function evalCommand(options: EvalOptions & OptionValues): Promise<void> {
       ...{ ...metrics, ...trust, ...known({ corruptions, ood }) },
     });
   else {
-    const shown = { detail: options.scores ?? false, note: released(options, config) ? RELEASED_FORM_NOTE : undefined };
+    const shown = { detail: options.scores ?? false, note: releasedForm ? RELEASED_FORM_NOTE : undefined };
     printText([...texts(result, shown), ...robustnessTexts(result, shown.detail)].join('\n\n'));
   }
   writeRobustness(options.checkpoint, result, options, note);
   if (options.predictions !== undefined) writeResults(options.predictions, result, note);
-  await writePage(options, result, { config, note });
+  await writePage(options, result, { dataset: config.dataset, releasedForm, note });
 }
 
 /** Whether the uncertainty is that of the released form. An exported model says it itself. */
-function released({ checkpoint }: EvalOptions, config: TrainConfig): boolean {
+function isOfReleasedForm({ checkpoint }: EvalOptions, config: TrainConfig): boolean {
   return isExported(checkpoint) ? hasReluEvidence(checkpoint) : isReleasedForm(config);
 }
 
@@ -134,18 +135,18 @@ function released({ checkpoint }: EvalOptions, config: TrainConfig): boolean {
 async function writePage(
   options: EvalOptions,
   { dataset, predictions: rows, trust, examples, corruptions, ood }: CheckpointEvaluation,
-  { config, note }: { config: TrainConfig; note: (line: string) => void },
+  told: { dataset: string; releasedForm: boolean; note: (line: string) => void },
 ): Promise<void> {
   const { predictions, report: asked, checkpoint: given } = options;
   const page = asked ?? (predictions === undefined ? undefined : reportPath(predictions));
   if (page === undefined) return;
-  const name = `${basename(resolve(given))} on ${config.dataset}`;
-  const about = { name, source: given, classes: dataset.classes, releasedForm: released(options, config) };
+  const name = `${basename(resolve(given))} on ${told.dataset}`;
+  const about = { name, source: given, classes: dataset.classes, releasedForm: told.releasedForm };
   const [html] = await writeReport(
     [evaluatedNow(about, rows, { trust, examples, corruptions: corruptions ?? [], others: ood })],
     page,
   );
-  note(`Wrote ${html}.`);
+  told.note(`Wrote ${html}.`);
 }
 
 function evaluation(options: EvalOptions, config: TrainConfig, note: (line: string) => void): Promise<CheckpointEvaluation> {

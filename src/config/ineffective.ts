@@ -1,5 +1,6 @@
 import { type DatasetRow, datasetRow } from '../data/datasets.js';
 import type { TrainConfig } from './schema.js';
+import { takesVotes } from './takesVotes.js';
 
 /** A setting that changes nothing beside the others, and why. */
 export interface Ineffective {
@@ -33,7 +34,6 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   const evidential = loss.lossFunction === 'edl';
   const likelihood = loss.edlType === 'log' || loss.edlType === 'digamma';
   const fuses = model.fusion !== 'none';
-  const takesVotes = loss.lossFunction === 'dm' || (loss.lossFunction === 'ce' && loss.target === 'votes');
   const kl = evidential && (loss.withKl || loss.edlType === 'cross_entropy');
   const avu = evidential && loss.withAvu && (fuses || (likelihood && !kl));
   if (!evidential) {
@@ -64,7 +64,7 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   else if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.distillation');
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');
   if (model.branch === 'global') add('only the global scores are used', 'model.topk', 'model.patchProjection');
-  if (hasOption(dataset, 'votes') && data.votes === 'distribution' && !takesVotes)
+  if (hasOption(dataset, 'votes') && data.votes === 'distribution' && !takesVotes(loss))
     add(`pictures without a majority are added, but the loss ${loss.lossFunction} takes the label alone`, 'data.votes');
   return found;
 }

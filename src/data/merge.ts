@@ -28,6 +28,7 @@ export function addTraining(dataset: Dataset, extra: Dataset, smoothing = 0): Da
   return { ...dataset, train: [...dataset.train, ...added], notes };
 }
 
-function unanimous(label: number, classes: number, smoothing: number): number[] {
+/** All shares for one class, but for a share `smoothing` that all have alike. */
+export function unanimous(label: number, classes: number, smoothing = 0): number[] {
   return Array.from({ length: classes }, (_, i) => (i === label ? 1 - smoothing : 0) + smoothing / classes);
 }

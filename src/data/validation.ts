@@ -49,8 +49,13 @@ export function loadValidation({ validShare, ...options }: ValidationOptions): V
   );
 }
 
+/** The data set as it is trained on: without the share of its training pictures that is kept out. Throws as `loadDataset` and `keepOut` do. */
+export function loadTraining({ validShare, ...options }: ValidationOptions): Dataset {
+  return keepOut(loadDataset(options), validShare);
+}
+
 /** The data set without the training pictures that are kept for validation. */
-export function keepOut(dataset: Dataset, validShare: number): Dataset {
+function keepOut(dataset: Dataset, validShare: number): Dataset {
   if (validShare === 0) return dataset;
   const kept = new Set(keptOut(dataset, validShare));
   return { ...dataset, train: dataset.train.filter((sample) => !kept.has(sample)) };

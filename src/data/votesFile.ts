@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { CsvError, type Info, parse } from 'csv-parse/sync';
 import { UaferError } from '../errors.js';
 import { readLines } from '../files.js';
+import { voteShares } from '../metrics/votes.js';
 import { collectProblems } from '../problems.js';
 import { shown } from '../shown.js';
+import { unanimous } from './merge.js';
 import type { Dataset, Parts, Sample } from './types.js';
 
 export const VOTES_FILE = 'votes.csv';
@@ -27,9 +29,11 @@ export function withVotes(dataset: Dataset, parts: Parts): Dataset {
   const file = join(dataset.root, VOTES_FILE);
   if (!existsSync(file)) return dataset;
   const counts = readVotes(file, dataset, parts);
+  const classes = dataset.classes.length;
   const voted = (sample: Sample): Sample => {
     const own = counts.get(sample.file);
-    return { ...sample, votes: sharesOf(own, sample.label, dataset.classes.length), ...(own ? { voteCounts: own } : {}) };
+    const shares = own && voteShares(own.slice(0, classes));
+    return { ...sample, votes: shares ?? unanimous(sample.label, classes), ...(own ? { voteCounts: own } : {}) };
   };
   const known = dataset.train.filter((sample) => counts.has(sample.file)).length;
   const note = parts === 'all' ? [`${VOTES_FILE} has votes for ${known} of ${dataset.train.length} training pictures.`] : [];
@@ -91,10 +95,4 @@ function columnsOf(header: readonly string[], classes: readonly string[], file: 
   }
   const others = header.flatMap((name, i) => (name === PICTURE || classes.includes(name) ? [] : [i]));
   return [...classes.map((name) => header.indexOf(name)), ...others];
-}
-
-function sharesOf(counts: readonly number[] | undefined, label: number, classes: number): number[] {
-  const own = counts?.slice(0, classes) ?? [];
-  const total = own.reduce((sum, count) => sum + count, 0);
-  return total > 0 ? own.map((count) => count / total) : Array.from({ length: classes }, (_, c) => (c === label ? 1 : 0));
 }

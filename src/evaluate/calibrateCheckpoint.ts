@@ -3,11 +3,10 @@ import { type Density, fitDensity, layersOf, type PictureFeatures } from '../cal
 import { type FitOptions, fitCalibration, type ValidationAnswer } from '../calibration/fitCalibration.js';
 import { earlyLayers } from '../clip/taps.js';
 import type { TrainConfig } from '../config/schema.js';
-import { loadDataset } from '../data/datasets.js';
 import { createLoader } from '../data/loader.js';
 import { inHashOrder } from '../data/people.js';
 import type { Dataset, Sample } from '../data/types.js';
-import { keepOut, loadValidation } from '../data/validation.js';
+import { loadTraining, loadValidation } from '../data/validation.js';
 import { UaferError } from '../errors.js';
 import { setFigures } from '../metrics/conformal.js';
 import { type DecisionFigures, decisionFigures } from '../metrics/decision.js';
@@ -132,13 +131,11 @@ interface TrainingPart {
 /** Those whose names come first by the SHA-256, in that order; what was kept out of training is not among them. */
 function trainingPictures(config: TrainConfig, classes: readonly string[], most: number): TrainingPart {
   const { dataset: name, dataPath, data } = config;
-  const { votes, ferplusTest, subjectPattern, validShare, folds, fold, foldList } = data;
-  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern, folds, fold, foldList });
-  const { train } = keepOut(whole, validShare);
-  if (train.length < 2 || whole.classes.join('/') !== classes.join('/'))
+  const { train, classes: own } = loadTraining({ name, dataPath, ...data });
+  if (train.length < 2 || own.join('/') !== classes.join('/'))
     throw new UaferError(
       'DATA',
-      `--density: ${dataPath} has ${train.length} pictures of training, of the classes ${whole.classes.join(', ')}: expected some of ${classes.join(', ')}.`,
+      `--density: ${dataPath} has ${train.length} pictures of training, of the classes ${own.join(', ')}: expected some of ${classes.join(', ')}.`,
     );
   const byName = new Map(train.map((sample) => [sample.file, sample]));
   const samples = inHashOrder([...byName.keys()])

@@ -17,8 +17,8 @@ import { classWeights } from '../data/sampler.js';
 import type { Batch, Dataset } from '../data/types.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { UaferError } from '../errors.js';
-import { createRandom, STREAMS, symmetricBeta } from '../random.js';
 import { heatmapsOf } from '../task/heatmaps.js';
+import { mixingShare, mixRows } from '../task/mixup.js';
 import { parameterGroups } from '../task/parameterGroups.js';
 import { softCrossEntropy } from '../task/softCrossEntropy.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
@@ -264,18 +264,13 @@ interface Soft {
   targets: Tensor;
 }
 
-/**
- * A batch's pictures and its annotators' shares (its labels, where there are none). With mixup, picture i and the last but i of the batch
- * are mixed, and their shares with them, one share for the whole batch.
- */
-function mixed(batch: Batch, { device, pretrain, seed }: TrainConfig, classes: number, { epoch, step }: Moment): Soft {
+/** A batch's pictures and its annotators' shares (its labels, where there are none), both mixed where that is asked for. */
+function mixed(batch: Batch, { device, pretrain, seed }: TrainConfig, classes: number, moment: Moment): Soft {
   const images = tensor(batch.images, batch.shape, { device });
   const targets = targetsOf(batch, classes, device);
   const { mixup = 0 } = pretrain as PretrainConfig;
-  if (mixup === 0) return { images, targets };
-  const share = symmetricBeta(mixup, createRandom({ seed, epoch, stream: STREAMS.mixup, position: step }));
-  const mix = (x: Tensor) => scope(() => ops.lerp(ops.flip(x, [0]), x, share));
-  return { images: mix(images), targets: mix(targets) };
+  const share = mixingShare(mixup, seed, moment);
+  return share === 1 ? { images, targets } : { images: mixRows(images, share), targets: mixRows(targets, share) };
 }
 
 /** (B, C) the annotators' shares, or the label alone. */

@@ -2,10 +2,11 @@ import type { Classifier } from '../clip/classifier.js';
 import { readClip } from '../clip/readClip.js';
 import type { Clip } from '../clip/towers.js';
 import type { TrainConfig } from '../config/schema.js';
+import { takesVotes } from '../config/takesVotes.js';
 import { loadDataset } from '../data/datasets.js';
 import { addTraining } from '../data/merge.js';
 import type { Dataset } from '../data/types.js';
-import { keepOut } from '../data/validation.js';
+import { loadTraining } from '../data/validation.js';
 import { VOTES_FILE } from '../data/votesFile.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { createPretrainModel, createPretrainTask } from '../pretrain/pretrainTask.js';
@@ -59,17 +60,11 @@ function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: 
 }
 
 function trainingData({ task, dataset: name, dataPath, data, loss }: TrainConfig): Dataset {
-  const { votes, ferplusTest, subjectPattern, validShare, folds, fold, foldList } = data;
-  const whole = loadDataset({ name, dataPath, votes, ferplusTest, subjectPattern, folds, fold, foldList });
-  const dataset = keepOut(whole, validShare);
+  const dataset = loadTraining({ name, dataPath, ...data });
   const told = task === 'uafer' && takesVotes(loss) ? withoutVotesTold(dataset) : dataset;
   return data.extraPath === undefined
     ? told
     : addTraining(told, loadDataset({ name: 'folder', dataPath: data.extraPath }), data.extraSmoothing);
-}
-
-function takesVotes({ lossFunction, target }: TrainConfig['loss']): boolean {
-  return lossFunction === 'dm' || (lossFunction === 'ce' && target === 'votes');
 }
 
 /** A label alone is one vote, and one vote says nothing of how sure people are. */

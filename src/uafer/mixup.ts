@@ -1,22 +1,18 @@
 /** Mixup (Zhang et al. 2018): a network that sees two pictures in one is asked for both answers, by their shares. */
 import type { TrainConfig } from '../config/schema.js';
 import type { Batch } from '../data/types.js';
-import { ops, scope, type Tensor } from '../engine/index.js';
-import { createRandom, STREAMS, symmetricBeta } from '../random.js';
+import { ops, type Tensor } from '../engine/index.js';
+import { mixingShare, mixRows } from '../task/mixup.js';
 import type { LossParts, Moment } from '../task/task.js';
 
-/**
- * Images (B, 3, S, S), each mixed with the one that stands in its place when the batch is turned round: share of itself, 1 - share of the
- * other. The share, one for the batch, is drawn from Beta(a, a) by seed, epoch and step; 1 where nothing is mixed.
- */
+/** Images (B, 3, S, S), mixed as `src/task/mixup.ts` says, and the share that each has of itself; as they are with share 1 where nothing is mixed. */
 export function mixed(
   images: Tensor,
   { data: { mixup }, seed }: Pick<TrainConfig, 'data' | 'seed'>,
-  { epoch, step }: Pick<Moment, 'epoch' | 'step'>,
+  moment: Pick<Moment, 'epoch' | 'step'>,
 ): { images: Tensor; share: number } {
-  if (mixup === 0) return { images, share: 1 };
-  const share = symmetricBeta(mixup, createRandom({ seed, epoch, stream: STREAMS.mixup, position: step }));
-  return { images: scope(() => ops.lerp(ops.flip(images, [0]), images, share)), share };
+  const share = mixingShare(mixup, seed, moment);
+  return { images: share === 1 ? images : mixRows(images, share), share };
 }
 
 /** What the other pictures are, in the order of those that they were mixed into. */
