@@ -1,6 +1,6 @@
 /**
- * The main job on real pictures, with the real commands: trains UA-FER's network on the example faces, evaluates it before and after, and says
- * where everything is. Options are handed to `uafer train`, e.g. `npm run quickstart -- --clip-path ViT-B-16.pt`.
+ * The main job on real pictures, with the real commands: trains UA-FER's network on the example faces, evaluates it before and after, asks what it
+ * makes of a photo, and says where everything is. Options are handed to `uafer train`, e.g. `npm run quickstart -- --clip-path ViT-B-16.pt`.
  *
  * A CLIP ViT-B/16 that was downloaded is used; without one, the small backbone that is shipped. Training ends after 6 minutes at
  * the latest, so that a large backbone on a small machine shows a result too.
@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const UAFER = 'dist/cli/main.js';
+const PHOTO = 'examples/photos/three.jpg';
 const run = `runs/quickstart-${new Date().toISOString().slice(0, 19).replace(/[T:]/g, '-')}`;
 
 /** Runs a command of the program and returns what it printed, where that is asked for. */
@@ -49,7 +50,11 @@ for (const [title, name, format] of ROWS) {
   console.log(`${title.padEnd(52)}${format(before[name]).padStart(10)}${format(after[name]).padStart(10)}`);
 }
 const step = percent(1 / after.samples);
+console.log(`\nOne picture is ${step}: these are too few to measure accuracy by.`);
+
+// What was trained, as an application has it: without libtorch, from a photo to its faces' expressions.
+uafer(['export', `${run}/checkpoints/last`, '--to', `${run}/model`, '--quiet']);
+uafer(['predict', PHOTO, '--model', `${run}/model`, '--overlay', `${run}/photos`]);
 console.log(
-  `\nOne picture is ${step}: these are too few to measure accuracy by. The run folder is ${run}: report.html shows its curves,`,
+  `\nThe run folder is ${run}: report.html shows its curves, predictions.json every answer with its uncertainty, photos/ the photo with its faces.`,
 );
-console.log('predictions.json every answer with its uncertainty.');
