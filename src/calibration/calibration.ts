@@ -141,7 +141,7 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
     ambiguity,
     risk,
     set: calibration?.conformal ? conformalSet(probabilities, calibration.conformal) : null,
-    decision: decisionOf(uncertainty, risk, calibration?.decision ?? null, abstain),
+    decision: decisionOf({ uncertainty, risk }, calibration?.decision ?? null, abstain),
   };
 }
 
@@ -208,10 +208,14 @@ function riskOf(answer: Answer, head: NonNullable<Calibration['riskHead']>): num
   return predictLogistic(riskFeatures(answer, head.scores), head);
 }
 
-/** A model without thresholds reports all that it doesn't reject. */
-function decisionOf(
-  uncertainty: number,
-  risk: number,
+/**
+ * The decision by a calibration's thresholds; null where there are none and no `abstain` is given. A model without thresholds reports all that it
+ * doesn't reject.
+ *
+ * @param abstain an uncertainty above which to reject, in place of the calibration's threshold
+ */
+export function decisionOf(
+  { uncertainty, risk }: Pick<CalibratedAnswer, 'uncertainty' | 'risk'>,
   thresholds: Calibration['decision'],
   abstain: number | undefined,
 ): Decision | null {

@@ -102,6 +102,15 @@ function fromPixels({ data, width, height, channels }: RawPicture): Picture {
 export { UaferError } from '../errors.js';
 export type { Box, Face, LandmarkName, Landmarks, Point } from '../faces/types.js';
 export type { Heatmap } from '../image/heatmap.js';
+export { createSceneChange, type SceneChange } from '../image/sceneChange.js';
 export type { Answer, Decision } from '../predict/answer.js';
+export { type FusionOptions, fuseOverTime, type TimedAnswer } from '../predict/evidenceOverTime.js';
+export {
+  createFaceFollower,
+  type FaceFollower,
+  type FollowedFace,
+  type FollowedFrame,
+  type FollowOptions,
+} from '../predict/followFaces.js';
 export type { ModelFile } from '../predict/modelFile.js';
 export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';

@@ -53,8 +53,7 @@ export function rawAnswerAt(outputs: NetworkOutputs, i: number, { answer, calibr
 export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, abstain?: number): Answer {
   const { logits, probabilities, uncertainty, ambiguity, risk, decision, set } = calibratedAnswer(raw, calibration, abstain);
   // With ReLU evidence all probabilities may be equal: the class is that of the largest logit, as in evaluation.
-  const ranked = classes.map((_, c) => c).sort((a, b) => (logits[b] as number) - (logits[a] as number) || a - b);
-  const [first, second] = ranked as [number, number];
+  const [first, second] = ranked(logits) as [number, number];
   return {
     expression: classes[first] as string,
     probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c] as number])),
@@ -65,4 +64,10 @@ export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, ab
     ...(decision === 'ambiguous' ? { candidates: [classes[first] as string, classes[second] as string] } : {}),
     ...(set ? { set: set.map((c) => classes[c] as string) } : {}),
   };
+}
+
+/** Positions of the values, the largest first; of equal ones `preferred`, then the earlier. */
+export function ranked(values: readonly number[], preferred = 0): number[] {
+  const order = (a: number, b: number) => (values[b] as number) - (values[a] as number);
+  return [...values.keys()].sort((a, b) => order(a, b) || Number(b === preferred) - Number(a === preferred) || a - b);
 }
