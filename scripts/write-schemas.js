@@ -5,12 +5,14 @@ import { z } from 'zod';
 import { ablationSchema, crossValidationSchema } from '#uafer/experiments/resultFiles.js';
 import { modelSchema } from '#uafer/predict/modelFile.js';
 import { predictionLineSchema } from '#uafer/predict/predictionLine.js';
+import { videoLineSchema } from '#uafer/predict/videoLine.js';
 
 const folder = fileURLToPath(new URL('../schemas/', import.meta.url));
 mkdirSync(folder, { recursive: true });
 const schemas = {
   model: modelSchema,
   prediction: predictionLineSchema,
+  video: videoLineSchema,
   ablation: ablationSchema,
   crossval: crossValidationSchema,
 };

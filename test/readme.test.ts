@@ -12,6 +12,7 @@ import { engineHome, locateLibtorch } from '#uafer/engine/locate.js';
 import { writeSafetensors } from '#uafer/engine/safetensors.js';
 import { type Outcome, uafer } from './cli/run.js';
 import { type ExampleFace, fewFaces, writeAffectnet, writeRafdb } from './support/exampleFaces.js';
+import { PATH_WITH_FFMPEG, runFfmpeg } from './support/ffmpeg.js';
 import {
   writeRawAffectnet,
   writeRawCkplus,
@@ -62,6 +63,8 @@ beforeAll(async () => {
   await writeDownloads();
   writeWeights();
   copyFileSync(join(ROOT, 'examples/losses.yaml'), join(folder, 'examples/losses.yaml'));
+  const still = ['-loop', '1', '-framerate', '10', '-i', join(ROOT, 'examples/photos/three.jpg'), '-frames:v', '8'];
+  runFfmpeg([...still, '-vf', 'scale=640:-2', '-pix_fmt', 'yuv420p', join(folder, 'clip.mp4')]);
   mkdirSync(join(folder, 'scripts'));
   copyFileSync(join(ROOT, 'scripts/quickstart.js'), join(folder, 'scripts/quickstart.js'));
   symlinkSync(join(ROOT, 'dist'), join(folder, 'dist'));
@@ -157,6 +160,15 @@ test('the lines that predict run as printed', async () => {
   expect(stdout).toMatch(/^(neutral|happy) 0\.\d+ 0\.\d+ (report|ambiguous|reject)$/m);
 });
 
+test('the lines that predict a video run as printed', async () => {
+  const [, code = ''] = fenced('js');
+  const inFolder = code.replace("'clip.mp4'", JSON.stringify(join(folder, 'clip.mp4')));
+  const { stdout, ...outcome } = await run(process.execPath, ['--input-type=module', '--eval', inFolder], { cwd: ROOT });
+  expectSuccess({ stdout, ...outcome });
+  expect(stdout.trim().split('\n')).toHaveLength(4 * 3);
+  expect(stdout).toMatch(/^0\.2 1 \w+ (report|ambiguous|reject)$/m);
+});
+
 test('files that are linked or named are there', () => {
   const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map((match) => match[1] as string);
   const documents = inlineCode.filter((code) => /^[\w/-]+\/[\w-]+\.md$/.test(code));
@@ -201,7 +213,7 @@ function withoutDownloads(): Record<string, string> {
   const home = join(folder, 'home');
   mkdirSync(home);
   symlinkSync(engineHome(), join(home, 'engine'));
-  return { UAFER_HOME: home, LIBTORCH: locateLibtorch().root, OMP_NUM_THREADS: '1' };
+  return { UAFER_HOME: home, LIBTORCH: locateLibtorch().root, OMP_NUM_THREADS: '1', PATH: PATH_WITH_FFMPEG };
 }
 
 /** `ViT-B-16.pt`, which is told by its content whatever it is called, and `model.pth`, a vision tower by the original's names. */

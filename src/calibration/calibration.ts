@@ -6,7 +6,7 @@ import { type Decision, decide } from '../metrics/decision.js';
 import { predictLogistic } from '../metrics/logisticRegression.js';
 import { applyEvidenceScale, applyTemperature, applyVectorScaling, logProbabilities } from '../metrics/scaling.js';
 import { type Answer, dirichletEntropy, dirichletMean, entropy, SCORES, type ScoreName } from '../metrics/scores.js';
-import { densitySchema, densityScores, type PictureFeatures } from './density.js';
+import { densitySchema, densityScores, layerDistance, type PictureFeatures } from './density.js';
 import { evidenceOfLogits } from './logitEvidence.js';
 
 const positive = z.number().positive();
@@ -103,17 +103,27 @@ export interface CalibratedAnswer {
   set: number[] | null;
   /** Null where there are no thresholds. */
   decision: Decision | null;
-  /** Present where the calibration has a density; its ignorance is `uncertainty`. */
+  /** Present where the calibration has a density and the scores were asked for; its ignorance is `uncertainty`. */
   density?: NonNullable<Answer['density']>;
+}
+
+interface AnswerOptions {
+  /** An uncertainty above which to reject, in place of the calibration's threshold. */
+  abstain?: number | undefined;
+  /** Whether the answer has its scores of features (`density`), which decide nothing but where the risk head looks at them; true when left out. */
+  featureScores?: boolean;
 }
 
 /**
  * The answer by what was fitted; without a calibration the network's own.
  *
- * @param abstain an uncertainty above which to reject, in place of the calibration's threshold
  * @throws UaferError `DIVERGED` when the network's numbers are none
  */
-export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abstain?: number): CalibratedAnswer {
+export function calibratedAnswer(
+  raw: RawAnswer,
+  calibration?: Calibration,
+  { abstain, featureScores = true }: AnswerOptions = {},
+): CalibratedAnswer {
   const { logits, evidence } = raw;
   if (![...logits, ...(evidence ?? [])].every(Number.isFinite))
     throw new UaferError(
@@ -125,13 +135,17 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
   const { probabilities } = scaled;
   const own = alpha ? ofDirichlet(alpha, evidence !== null) : ofProbabilities(probabilities);
   const { ambiguity } = own;
-  const density = densityOf(raw, calibration, own.uncertainty, alpha !== null);
-  const uncertainty = density?.ignorance ?? own.uncertainty;
+  const known = densityOf(raw, calibration);
+  const uncertainty = known
+    ? ignorance(own.uncertainty, layerDistance(known.features, known.density), alpha !== null)
+    : own.uncertainty;
+  const scored =
+    known && (featureScores || calibration?.riskHead) ? densityScores(known.features, logits, known.density) : null;
   const answer = {
     logits: scaled.logits ?? [...logits],
     probabilities,
     alpha: alpha ?? undefined,
-    ...(density && { density }),
+    ...(scored && { density: { ...scored, ignorance: uncertainty } }),
   };
   const risk = calibration?.riskHead ? riskOf(answer, calibration.riskHead) : 1 - Math.max(...probabilities);
   return {
@@ -145,17 +159,11 @@ export function calibratedAnswer(raw: RawAnswer, calibration?: Calibration, abst
   };
 }
 
-/** @param evidential whether `uncertainty` is that of evidence */
-function densityOf(
-  { logits, features }: RawAnswer,
-  calibration: Calibration | undefined,
-  uncertainty: number,
-  evidential: boolean,
-): NonNullable<Answer['density']> | undefined {
-  if (!calibration?.density) return undefined;
+/** What a density looks at; null without one. */
+function densityOf({ features }: RawAnswer, calibration: Calibration | undefined) {
+  if (!calibration?.density) return null;
   if (!features) throw new RangeError('a calibration with a density needs what the network made of the picture');
-  const scores = densityScores(features, logits, calibration.density);
-  return { ...scores, ignorance: ignorance(uncertainty, scores.layers, evidential) };
+  return { features, density: calibration.density };
 }
 
 /**

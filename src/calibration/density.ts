@@ -137,18 +137,23 @@ export function standardizedDensity(density: Density, pictures: readonly Picture
  * @param logits as the network gives them
  */
 export function densityScores(features: PictureFeatures, logits: readonly number[], density: Density): DensityScores {
-  const { layers, feature } = unpacked(density);
-  const distances = layers.map(({ name, gaussian, centre, deviation }) => {
-    return (logDistance(layerOf(features, name), gaussian) - centre) / deviation;
-  });
+  const { feature } = unpacked(density);
   const folded = fold(features.feature);
   return {
-    layers: mean(distances),
+    layers: layerDistance(features, density),
     relativeMahalanobis: relativeMahalanobis(folded, feature.relativeMahalanobis),
     boundaries: boundaryScore(features.feature, feature.boundaries),
     neighbours: neighbourDistance(folded, feature.bank),
     virtualLogit: virtualLogitScore(folded, logits, feature.virtualLogit),
   };
+}
+
+/** The mean over the layers of the standardised logarithm of the squared distance: about 0 for an ordinary picture. */
+export function layerDistance(features: PictureFeatures, density: Density): number {
+  const distances = unpacked(density).layers.map(({ name, gaussian, centre, deviation }) => {
+    return (logDistance(layerOf(features, name), gaussian) - centre) / deviation;
+  });
+  return mean(distances);
 }
 
 /** Names of the layers that a density looks at; none without one. */

@@ -11,7 +11,7 @@ import { intersectionOverUnion } from './boxes.js';
 import type { Box } from './types.js';
 
 export interface TrackerOptions {
-  /** Seconds for which a face may be unseen; 1 when left out. After that, or after a cut, it is another one. */
+  /** Seconds for which a face may be unseen; 1 when left out. After that, or after a cut, it is another one. Rare frames are no gap. */
   gap?: number;
 }
 
@@ -54,9 +54,11 @@ export function createTracker({ gap = GAP }: TrackerOptions = {}): Tracker {
   if (!(gap >= 0)) throw new UaferError('USAGE', `gap: expected seconds from 0, got ${gap}.`);
   let tracks: Track[] = [];
   let last = 0;
+  let before = 0;
   return {
     follow(boxes, time, cut = false) {
-      const known = cut ? [] : tracks.filter(({ seen }) => time - seen <= gap);
+      const known = cut ? [] : tracks.filter(({ seen }) => seen === before || time - seen <= gap);
+      before = time;
       const numbers = new Array<number>(boxes.length);
       for (const [track, i] of matches(known, boxes, time)) {
         numbers[i] = track.id;

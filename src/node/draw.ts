@@ -5,6 +5,7 @@ import { alignFace } from '../faces/alignFace.js';
 import type { Box } from '../faces/types.js';
 import { topPatches } from '../image/heatmap.js';
 import type { Picture } from '../image/picture.js';
+import type { FollowedFace } from '../predict/followFaces.js';
 import type { FacePrediction, Prediction } from '../predict/predictor.js';
 
 /** By decision: green to report, amber where people would disagree, grey to reject; blue where the model has no thresholds. */
@@ -14,19 +15,37 @@ const CHANNELS = 3;
 
 /** The photo with a box a face, and above it expression, probability and uncertainty. JPEG bytes. */
 export function drawOverlay(picture: Picture, { faces }: Prediction): Promise<Uint8Array> {
+  return raw(picture)
+    .composite([marks(picture, faces)])
+    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+    .toBuffer();
+}
+
+/** The frame of a video with a box a face, and above it the face's number and its answer over time. */
+export async function drawFrame(picture: Picture, faces: readonly FollowedFace[]): Promise<Picture> {
+  if (faces.length === 0) return picture;
+  const { width, height } = picture;
+  const overTime = faces.map(({ overTime: { candidates, ...answer }, track, candidates: _, ...face }) => {
+    return { ...face, ...answer, ...(candidates && { candidates }), name: `${track}` };
+  });
+  const drawn = raw(picture).composite([marks(picture, overTime)]);
+  return { data: await drawn.removeAlpha().raw().toBuffer(), width, height };
+}
+
+/** A face that has a name to be shown. */
+type Marked = FacePrediction & { name?: string };
+
+function marks(picture: Picture, faces: readonly Marked[]) {
   const { width, height } = picture;
   const text = Math.max(12, Math.round(Math.min(width, height) / 36));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="${text}">${faceMarks(faces, picture, text)}</svg>`;
-  return raw(picture)
-    .composite([{ input: Buffer.from(svg), left: 0, top: 0 }])
-    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
-    .toBuffer();
+  return { input: Buffer.from(svg), left: 0, top: 0 };
 }
 
 const raw = ({ data, width, height }: Picture) => sharp(data, { raw: { width, height, channels: CHANNELS } });
 
 /** A face's box with its caption above or below it: where it covers no other caption, if there is such a place. */
-function faceMarks(faces: readonly FacePrediction[], picture: Picture, text: number): string {
+function faceMarks(faces: readonly Marked[], picture: Picture, text: number): string {
   const captions: Box[] = [];
   return faces
     .map((face) => {
@@ -67,11 +86,11 @@ function captionMark(caption: string, { left, top, width, height }: Box, colour:
   );
 }
 
-/** `happy 94%, u 0.08`; of an ambiguous face both expressions; of a rejected one that it is. */
-function captionOf({ expression, probabilities, uncertainty, decision, candidates }: Omit<FacePrediction, 'box'>): string {
+/** `happy 94%, u 0.08`; of an ambiguous face both expressions; of a rejected one that it is. Before it the face's name, where it has one. */
+function captionOf({ expression, probabilities, uncertainty, decision, candidates, name }: Marked): string {
   const said = (name: string) => `${name} ${Math.round(100 * (probabilities[name] as number))}%`;
   const answer = candidates ? candidates.map(said).join(' or ') : said(expression);
-  return `${decision === 'reject' ? 'unsure: ' : ''}${answer}, u ${uncertainty.toFixed(2)}`;
+  return `${name === undefined ? '' : `${name}: `}${decision === 'reject' ? 'unsure: ' : ''}${answer}, u ${uncertainty.toFixed(2)}`;
 }
 
 const TILE = 224;

@@ -24,15 +24,7 @@ import { createPredictorFrom, type Predictor as GenericPredictor } from '../pred
 import { createPhotoDetector } from '../runtime/detectors.js';
 import { defaultModel, modelFolder, readModelFolder } from '../runtime/modelFolder.js';
 import { type Backend, loadOnnxRuntime } from '../runtime/onnxRuntime.js';
-
-/** Pixels without a file: rows from the top, pixels from the left. */
-export interface RawPicture {
-  data: Uint8Array | Uint8ClampedArray;
-  width: number;
-  height: number;
-  /** 1 is grey, 3 red, green, blue, 4 these and an opacity, which is dropped. */
-  channels: 1 | 3 | 4;
-}
+import type { RawPicture } from './rawPicture.js';
 
 /** A picture: a path, a URL of a file, a file's bytes, or pixels. */
 export type PictureInput = string | URL | Uint8Array | RawPicture;
@@ -92,6 +84,8 @@ function fromPixels({ data, width, height, channels }: RawPicture): Picture {
       `Pixels of ${width} x ${height} with ${channels} channels: expected 1, 3 or 4 channels and as many bytes, got ${data?.length} bytes.`,
     );
   }
+  // The predictor changes no pixel.
+  if (channels === 3) return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
   const rgb = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) {
     for (let channel = 0; channel < 3; channel++) rgb[to + channel] = data[channels === 1 ? from : from + channel] as number;
@@ -114,3 +108,5 @@ export {
 } from '../predict/followFaces.js';
 export type { ModelFile } from '../predict/modelFile.js';
 export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
+export { predictCamera, predictVideo, type VideoFramePrediction, type VideoOptions } from './predictVideo.js';
+export type { RawPicture } from './rawPicture.js';

@@ -1,4 +1,4 @@
-/** From what a person names (files, folders, patterns, lists, a stream) to pictures, one after the other. */
+/** From what a person names (files, folders, patterns, lists, a stream) to pictures and videos, one after the other. */
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -6,12 +6,13 @@ import { Readable } from 'node:stream';
 import { globSync, isDynamicPattern } from 'tinyglobby';
 import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
-import { filesBelow, isFolder } from '../files.js';
+import { filesBelow, isFolder, readLines } from '../files.js';
+import { isVideoName } from '../video/endings.js';
 
-/** A picture and what results call it. */
+/** A picture or video and what results call it. */
 export interface NamedPicture {
   file: string;
-  /** Its path, or its bytes when it came through a stream. */
+  /** Its path, or a picture's bytes when it came through a stream. */
   input: string | Uint8Array;
 }
 
@@ -27,12 +28,21 @@ export function checkInputs(inputs: readonly string[]): void {
     if (isDynamicPattern(input) && matches(input).length > 0) continue;
     throw new UaferError(
       'USAGE',
-      `${input} does not exist: expected a picture, a folder, a pattern, a list of pictures (.txt), or - for standard input.`,
+      `${input} does not exist: expected a picture, a folder, a pattern, a video, a list of pictures (.txt), or - for standard input.`,
     );
   }
 }
 
-/** How many pictures there are, for progress; undefined where a list or stream tells only at its end. */
+/** The videos among the inputs, by name; those that standard input names are not known yet. */
+export function namedVideos(inputs: readonly string[]): string[] {
+  return inputs.flatMap((input) => {
+    if (input === STREAM) return [];
+    if (!isFile(input)) return named(input).flatMap(({ file }) => (isVideoName(file) ? [file] : []));
+    return (isList(input) ? readLines(input).map((line) => line.trim()) : [input]).filter(isVideoName);
+  });
+}
+
+/** How many pictures and videos there are, for progress; undefined where a list or stream tells only at its end. */
 export function countPictures(inputs: readonly string[]): number | undefined {
   let count = 0;
   for (const input of inputs) {
@@ -42,7 +52,7 @@ export function countPictures(inputs: readonly string[]): number | undefined {
   return count;
 }
 
-/** The pictures of all inputs in their order, a folder's sorted by name. Lists and streams are read as they come. */
+/** The pictures and videos of all inputs in their order, a folder's sorted by name. Lists and streams are read as they come. */
 export async function* namedPictures(inputs: readonly string[], stdin: NodeJS.ReadableStream): AsyncGenerator<NamedPicture> {
   for (const input of inputs) {
     if (input === STREAM) yield* fromStream(stdin);
@@ -55,13 +65,13 @@ export async function* namedPictures(inputs: readonly string[], stdin: NodeJS.Re
 
 const isFile = (input: string) => existsSync(input) && !isFolder(input);
 const isList = (input: string) => LISTS.has(extname(input).toLowerCase());
-const isPicture = (name: string) => PICTURE_ENDINGS.has(extname(name).toLowerCase());
+const isTaken = (name: string) => PICTURE_ENDINGS.has(extname(name).toLowerCase()) || isVideoName(name);
 
 /** Of a folder or a pattern. */
 function named(input: string): NamedPicture[] {
   const paths = existsSync(input)
     ? filesBelow(input)
-        .filter(isPicture)
+        .filter(isTaken)
         .sort()
         .map((file) => join(input, file))
     : matches(input);
@@ -70,7 +80,7 @@ function named(input: string): NamedPicture[] {
 
 function matches(pattern: string): string[] {
   return globSync(pattern.replaceAll('\\', '/'), { absolute: true, dot: false })
-    .filter(isPicture)
+    .filter(isTaken)
     .sort()
     .map((path) => relative('.', path));
 }

@@ -1,5 +1,5 @@
 /** A file of answers that grows while it is made, and that the same command goes on with. */
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, truncateSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UaferError } from '../errors.js';
@@ -17,8 +17,10 @@ export interface PredictionFile {
 export interface AnswerForm {
   /** What stands first in the file, with its line break. */
   head: string;
-  /** The picture that a line is about. */
+  /** The picture or video that a line is about. */
   fileOf(line: string): string;
+  /** Whether no other line about it follows; where this is not known the last one is made anew. */
+  isLast?(line: string): boolean;
 }
 
 /**
@@ -57,25 +59,53 @@ function checkSettings(path: string, settings: Record<string, unknown>): void {
   );
 }
 
-function doneIn(path: string, { head, fileOf }: AnswerForm): Set<string> {
-  const text = readFileSync(path, 'utf8');
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  const lines = whole.slice(head.length).split('\n').slice(0, -1);
-  const files = lines.map((line) => nameIn(line, fileOf, path));
-  const last = files.at(-1);
-  // Of the last picture some lines may be missing: it is made anew.
-  const kept = head === '' ? lines.length : files.indexOf(last as string);
-  const keptText =
-    kept <= 0 && head !== ''
-      ? ''
-      : head +
-        lines
-          .slice(0, kept)
-          .map((line) => `${line}\n`)
-          .join('');
-  truncateSync(path, Buffer.byteLength(keptText));
-  return new Set(files.slice(0, Math.max(0, kept)));
+function doneIn(path: string, form: AnswerForm): Set<string> {
+  const done = new Set<string>();
+  /** What the last line is about, and where its first line begins. */
+  const last = { file: '', from: 0, whole: true };
+  let end = 0;
+  for (const { line, from, to } of linesIn(path)) {
+    end = to;
+    if (to === Buffer.byteLength(form.head)) continue;
+    const file = nameIn(line, form.fileOf, path);
+    if (last.whole || last.file !== file) {
+      if (last.file !== '') done.add(last.file);
+      Object.assign(last, { file, from });
+    }
+    last.whole = form.isLast?.(line) ?? false;
+  }
+  // Of the last one some lines may be missing: it is made anew.
+  if (!last.whole) end = last.from;
+  else if (last.file !== '') done.add(last.file);
+  truncateSync(path, done.size === 0 ? 0 : end);
+  return done;
 }
+
+const CHUNK = 2 ** 20;
+
+/** The lines of a file that end, with where they stand: one after the other, since what is said of a long video takes hundreds of megabytes. */
+function* linesIn(path: string): Generator<{ line: string; from: number; to: number }> {
+  const file = openSync(path, 'r');
+  try {
+    const chunk = Buffer.alloc(CHUNK);
+    let rest = Buffer.alloc(0);
+    let from = 0;
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+      rest = Buffer.concat([rest, chunk.subarray(0, read)]);
+      let begin = 0;
+      for (let at = rest.indexOf(LINE_END); at >= 0; at = rest.indexOf(LINE_END, begin)) {
+        yield { line: rest.toString('utf8', begin, at), from: from + begin, to: from + at + 1 };
+        begin = at + 1;
+      }
+      from += begin;
+      rest = rest.subarray(begin);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+const LINE_END = 0x0a;
 
 function nameIn(line: string, fileOf: (line: string) => string, path: string): string {
   try {

@@ -51,7 +51,10 @@ export function rawAnswerAt(outputs: NetworkOutputs, i: number, { answer, calibr
 
 /** @param abstain uncertainty above which to reject, in place of the model's own threshold */
 export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, abstain?: number): Answer {
-  const { logits, probabilities, uncertainty, ambiguity, risk, decision, set } = calibratedAnswer(raw, calibration, abstain);
+  const { logits, probabilities, uncertainty, ambiguity, risk, decision, set } = calibratedAnswer(raw, calibration, {
+    abstain,
+    featureScores: false,
+  });
   // With ReLU evidence all probabilities may be equal: the class is that of the largest logit, as in evaluation.
   const [first, second] = ranked(logits) as [number, number];
   return {

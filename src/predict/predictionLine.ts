@@ -1,16 +1,13 @@
 /** A line of `uafer predict --json`: what one picture shows, in a form that programs can rely on. */
 import { z } from 'zod';
+import type { Answer } from './answer.js';
 import type { FacePrediction, Prediction } from './predictor.js';
 
 const share = z.number().min(0).max(1);
 const point = z.object({ x: z.number(), y: z.number() });
 
-const faceSchema = z.object({
-  /** In pixels of the upright picture; may reach beyond it. */
-  box: z.object({ left: z.number(), top: z.number(), width: z.number(), height: z.number() }),
-  landmarks: z.record(z.string(), point),
-  /** The detector's confidence. */
-  score: share,
+/** What is said of a face's expression. */
+export const answerSchema = z.object({
   expression: z.string(),
   /** By class; they sum to 1. */
   probabilities: z.record(z.string(), share),
@@ -23,6 +20,15 @@ const faceSchema = z.object({
   candidates: z.tuple([z.string(), z.string()]).optional(),
   /** Of a model with conformal sets: the expressions among which the right one is, the most probable first. */
   set: z.array(z.string()).optional(),
+});
+
+export const facePredictionSchema = z.object({
+  /** In pixels of the upright picture; may reach beyond it. */
+  box: z.object({ left: z.number(), top: z.number(), width: z.number(), height: z.number() }),
+  landmarks: z.record(z.string(), point),
+  /** The detector's confidence. */
+  score: share,
+  ...answerSchema.shape,
   heatmap: z
     .object({
       rows: z.int().positive(),
@@ -33,8 +39,11 @@ const faceSchema = z.object({
     .optional(),
 });
 
+export type AnswerLine = z.infer<typeof answerSchema>;
+export type FaceLine = z.infer<typeof facePredictionSchema>;
+
 export const predictionLineSchema = z.union([
-  z.object({ file: z.string(), width: z.int().positive(), height: z.int().positive(), faces: z.array(faceSchema) }),
+  z.object({ file: z.string(), width: z.int().positive(), height: z.int().positive(), faces: z.array(facePredictionSchema) }),
   z.object({ file: z.string(), error: z.string() }),
 ]);
 
@@ -45,24 +54,32 @@ export function predictionLine(file: string, { width, height, faces }: Predictio
   return { file, width, height, faces: faces.map(faceLine) };
 }
 
-function faceLine({ box, landmarks, probabilities, ...face }: FacePrediction) {
-  const { candidates, set, heatmap, ...rest } = face;
+/** A face of a line. */
+export function faceLine({ box, landmarks, score, heatmap, ...answer }: FacePrediction): FaceLine {
   return {
     box: mapped(box, hundredth),
     landmarks: mapped(landmarks as Record<string, { x: number; y: number }>, ({ x, y }) => ({
       x: hundredth(x),
       y: hundredth(y),
     })),
-    score: millionth(rest.score),
-    expression: rest.expression,
+    score: millionth(score),
+    ...answerLine(answer),
+    ...(heatmap && { heatmap: { ...heatmap, classes: mapped(heatmap.classes, (values) => values.map(millionth)) } }),
+  };
+}
+
+/** An answer, by itself or of a face. */
+export function answerLine(answer: Answer): AnswerLine {
+  const { expression, probabilities, uncertainty, ambiguity, risk, decision, candidates, set } = answer;
+  return {
+    expression,
     probabilities: mapped(probabilities, millionth),
-    uncertainty: millionth(rest.uncertainty),
-    ambiguity: millionth(rest.ambiguity),
-    risk: millionth(rest.risk),
-    decision: rest.decision,
+    uncertainty: millionth(uncertainty),
+    ambiguity: millionth(ambiguity),
+    risk: millionth(risk),
+    decision,
     ...(candidates && { candidates }),
     ...(set && { set }),
-    ...(heatmap && { heatmap: { ...heatmap, classes: mapped(heatmap.classes, (values) => values.map(millionth)) } }),
   };
 }
 
@@ -74,4 +91,5 @@ function mapped<From, To, Keys extends string>(
 }
 
 const hundredth = (value: number) => Math.round(value * 100) / 100;
-const millionth = (value: number) => Math.round(value * 1e6) / 1e6;
+/** To 6 decimals. */
+export const millionth = (value: number) => Math.round(value * 1e6) / 1e6;

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { packagePath } from '#uafer/paths.js';
 import { modelSchema } from '#uafer/predict/modelFile.js';
 import { predictionLineSchema } from '#uafer/predict/predictionLine.js';
+import { videoLineSchema } from '#uafer/predict/videoLine.js';
 import { type Examples, readExamples } from '#uafer/run/examplesFile.js';
 import { temporaryFolder } from '../support/pictures.js';
 import { main, uafer } from './run.js';
@@ -301,7 +302,11 @@ describe('export, then everything that follows', () => {
 });
 
 test("the published schemas are the code's own", () => {
-  for (const [name, schema] of Object.entries({ model: modelSchema, prediction: predictionLineSchema })) {
+  for (const [name, schema] of Object.entries({
+    model: modelSchema,
+    prediction: predictionLineSchema,
+    video: videoLineSchema,
+  })) {
     const published = JSON.parse(readFileSync(packagePath('schemas', `${name}.schema.json`), 'utf8'));
     expect(published, `run scripts/write-schemas.js`).toEqual(
       JSON.parse(JSON.stringify(z.toJSONSchema(schema, { io: 'input' }))),

@@ -50,6 +50,10 @@ describe('a tracker', () => {
     expect(followed([[box(0)], [], [box(0)]], { every: 20 }).flat()).toEqual([1, 2]);
   });
 
+  it('follows from one frame to the next whatever time lies between', () => {
+    expect(followed([[box(0)], [box(10)], [box(20)]], { every: 500 }).flat()).toEqual([1, 1, 1]);
+  });
+
   it('begins anew after a cut, also for a face in the same place', () => {
     expect(followed([[box(0)], [box(0)], [box(0)]], { cuts: [2] }).flat()).toEqual([1, 1, 2]);
   });
