@@ -54,6 +54,18 @@ const decisionSchema = z.object({
   rates: z.object({ risk: share, rejected: share }),
 });
 
+/** From the strictest threshold to the one that answers the most. */
+const curveSchema = z.array(z.object({ threshold: share, coverage: share, risk: share }));
+
+/** How leaving the least certain unanswered did on pictures that nothing was fitted to (`src/metrics/abstention.ts`). */
+const measuredSchema = z.object({
+  /** How many pictures, and in words which. */
+  pictures: z.int().positive(),
+  of: z.string(),
+  byUncertainty: curveSchema,
+  byRisk: curveSchema,
+});
+
 export const calibrationSchema = z.object({
   scaling: scalingSchema,
   /** Null where the answers have no evidence. */
@@ -63,6 +75,8 @@ export const calibrationSchema = z.object({
   decision: decisionSchema.nullable(),
   /** Left out where the pictures of training are not known. */
   density: densitySchema.optional(),
+  /** Left out where every picture was fitted to, and by earlier versions. */
+  measured: measuredSchema.optional(),
   /** In words. */
   fittedOn: z.string(),
 });

@@ -8,6 +8,7 @@ import { inHashOrder } from '../data/people.js';
 import type { Dataset, Sample } from '../data/types.js';
 import { loadTraining, loadValidation } from '../data/validation.js';
 import { UaferError } from '../errors.js';
+import { abstentionCurves } from '../metrics/abstention.js';
 import { setFigures } from '../metrics/conformal.js';
 import { type DecisionFigures, decisionFigures } from '../metrics/decision.js';
 import { computeMetrics, type Metrics } from '../metrics/metrics.js';
@@ -95,10 +96,11 @@ export async function calibrateCheckpoint(
     const names = new Set(fitted.map(({ file }) => file));
     const own = predictions.filter(({ file }) => names.has(file)).map(toAnswer);
     const others = predictions.filter(({ file }) => !names.has(file));
-    const calibration = fitCalibration(own, { ...options, density: density?.density, fittedOn: what });
-    const figures = others.length === 0 ? null : figuresOf(others, calibration, validation.classes);
+    const fit = fitCalibration(own, { ...options, density: density?.density, fittedOn: what });
+    const tried = others.length === 0 ? null : triedOn(others, fit, validation);
     const unreadable = [...(density?.unreadable ?? []), ...loader.unreadable.values()];
-    return { checkpoint: taken, calibration, figures, unreadable };
+    const calibration = tried ? { ...fit, measured: tried.measured } : fit;
+    return { checkpoint: taken, calibration, figures: tried?.figures ?? null, unreadable };
   } finally {
     await loader.close();
   }
@@ -174,11 +176,12 @@ function toAnswer({ label, logits, alpha, votes, features }: Prediction): Valida
   return { label, logits, features, evidence: alpha ? alpha.map((a) => a - 1) : null, votes: votes?.slice(0, logits.length) };
 }
 
-function figuresOf(
+/** How the calibration does on pictures that it was not fitted to: the figures, and what of them goes with the model. */
+function triedOn(
   predictions: readonly Prediction[],
   calibration: Calibration,
-  classes: readonly string[],
-): CalibrationFigures {
+  { classes, what, samples }: { classes: readonly string[]; what: string; samples: readonly Sample[] },
+): { figures: CalibrationFigures; measured: NonNullable<Calibration['measured']> } {
   const answers = predictions.map((prediction) => calibratedAnswer(toAnswer(prediction), calibration));
   const judged = predictions.map(({ label }, i) => {
     const { logits, probabilities, uncertainty, risk } = answers[i] as CalibratedAnswer;
@@ -189,11 +192,13 @@ function figuresOf(
   const before = predictions.map((own) => ({ ...own, uncertainty: 1 - Math.max(...own.probabilities) }));
   const { conformal, decision } = calibration;
   const sets = conformal && setFigures(judged, conformal);
-  return {
+  const rule = decision && { ignorance: decision.reject.uncertainty, uncertainty: decision.report.risk };
+  const figures = {
     before: computeMetrics(before, classes),
     after: computeMetrics(judged, classes),
-    decisions:
-      decision && decisionFigures(judged, { ignorance: decision.reject.uncertainty, uncertainty: decision.report.risk }),
+    decisions: rule && decisionFigures(judged, rule),
     sets: sets && { coverage: sets.coverage, meanSize: sets.meanSize },
   };
+  const of = `the other ${judged.length} of ${samples.length} pictures of ${what}`;
+  return { figures, measured: { pictures: judged.length, of, ...abstentionCurves(judged, rule ?? { ignorance: null }) } };
 }

@@ -31,6 +31,16 @@ describe('uafer calibrate', () => {
     });
   });
 
+  it('keeps how leaving the least certain unanswered did on the others', () => {
+    const { measured } = json('run/calibration.json').calibration;
+    expect(measured).toMatchObject({
+      pictures: 4,
+      of: expect.stringMatching(/^the other 4 of 8 pictures of 50% of the training/),
+    });
+    expect(measured.byUncertainty.at(-1)).toMatchObject({ coverage: 1, risk: expect.any(Number) });
+    expect(measured.byRisk).toEqual(expect.any(Array));
+  });
+
   it('gives the same file again', async () => {
     const before = readFileSync(join(folder, 'run/calibration.json'), 'utf8');
     await inFolder('calibrate', 'run', '--sets', 'thr', '--coverage', '0.5', '--quiet');
