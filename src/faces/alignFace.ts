@@ -2,7 +2,7 @@
 import type { Picture } from '../image/picture.js';
 import { crop } from '../image/region.js';
 import { resizePicture } from '../image/resize.js';
-import { estimateSimilarity } from './similarity.js';
+import { estimateSimilarity, type Similarity } from './similarity.js';
 import type { Box, Face, LandmarkName, Landmarks, Point } from './types.js';
 import { warpPicture } from './warp.js';
 
@@ -45,15 +45,20 @@ export function alignFace(
  * lies outside of the photo is black (`warpPicture`). Landmarks that the template lacks (ears) are not used.
  */
 export function similarityCrop(photo: Picture, landmarks: Landmarks, size: number): Picture | null {
+  const transform = alignment(landmarks, size);
+  return transform && warpPicture(photo, transform, size, size);
+}
+
+/** From the photo to the aligned face of that side; null without two different landmarks. */
+export function alignment(landmarks: Landmarks, size: number): Similarity | null {
   const pairs = (Object.entries(landmarks) as [LandmarkName, Point][]).flatMap(([name, from]) => {
     const place = TEMPLATE[name];
     return place ? [{ from, to: { x: place.x * size, y: place.y * size } }] : [];
   });
-  const transform = estimateSimilarity(
+  return estimateSimilarity(
     pairs.map(({ from }) => from),
     pairs.map(({ to }) => to),
   );
-  return transform && warpPicture(photo, transform, size, size);
 }
 
 /**

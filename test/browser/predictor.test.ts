@@ -104,6 +104,20 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'in Chromium', () => {
       for (const probabilities of expressions) expect(probabilities).toEqual(expressions[0]);
     });
 
+    it('takes a model from memory, and says when its files do not belong together', async () => {
+      const [answer, wrong] = await page.evaluate(async (path) => {
+        const { uafer, blobOf } = window as unknown as InPage;
+        const [description, network] = [await blobOf('/models/default/model.json'), await blobOf('/models/default/model.onnx')];
+        const predictor = await uafer.createPredictor({ threads: 2, model: { description, network } });
+        const { faces: found } = await predictor.predict(await blobOf(`/${path}`));
+        await predictor.close();
+        const other = { description, network: network.slice(1) };
+        return [found.length, await uafer.createPredictor({ threads: 2, model: other }).catch(String)];
+      }, photos[0] as string);
+      expect(answer).toBe(1);
+      expect(wrong).toMatch(/model\.onnx is not the network of its model\.json/);
+    });
+
     it('says what is wrong with a picture, and with a model that is not there', async () => {
       const errors = await page.evaluate(async () => {
         const { uafer } = window as unknown as InPage;

@@ -1,0 +1,20 @@
+/** ONNX Runtime on WebAssembly. */
+import type { OnnxRuntime } from '../onnx/network.js';
+import { imported, type Runtime } from './runtimePackage.js';
+
+const MOST_THREADS = 4;
+
+/** @param wanted threads, where the page is cross-origin isolated; by default up to 4. Throws `RUNTIME_NOT_FOUND`. */
+export async function loadWasm(wanted: number | undefined): Promise<Runtime> {
+  const runtime = await imported('WebAssembly', () => import('onnxruntime-web/wasm'));
+  // WebAssembly's threads share memory, which browsers give to cross-origin isolated pages alone.
+  const threads = crossOriginIsolated ? (wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency)) : 1;
+  runtime.env.wasm.numThreads = threads;
+  const why = crossOriginIsolated ? '' : ' (the page is not cross-origin isolated)';
+  return {
+    runtime: runtime as unknown as OnnxRuntime,
+    providers: ['wasm'],
+    threads,
+    words: `WebAssembly, ${threads} thread${threads === 1 ? '' : 's'}${why}`,
+  };
+}
