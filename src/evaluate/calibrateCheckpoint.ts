@@ -200,5 +200,8 @@ function triedOn(
     sets: sets && { coverage: sets.coverage, meanSize: sets.meanSize },
   };
   const of = `the other ${judged.length} of ${samples.length} pictures of ${what}`;
-  return { figures, measured: { pictures: judged.length, of, ...abstentionCurves(judged, rule ?? { ignorance: null }) } };
+  return {
+    figures,
+    measured: { pictures: judged.length, of, ...abstentionCurves(judged, rule ?? { ignorance: null, uncertainty: 1 }) },
+  };
 }

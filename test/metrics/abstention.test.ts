@@ -10,7 +10,7 @@ const pictures = [
 
 describe('curves of what is left unanswered', () => {
   it('are of every threshold of uncertainty, and of risk among what is not rejected', () => {
-    expect(abstentionCurves(pictures, { ignorance: 0.5 })).toEqual({
+    expect(abstentionCurves(pictures, { ignorance: 0.5, uncertainty: null })).toEqual({
       byUncertainty: [
         { threshold: 0.2, coverage: 0.25, risk: 0 },
         { threshold: 0.3, coverage: 0.5, risk: 0 },
@@ -27,14 +27,23 @@ describe('curves of what is left unanswered', () => {
 
   it('have forty points at most, the last of which answers everything', () => {
     const many = Array.from({ length: 1000 }, (_, i) => ({ uncertainty: i / 1000, ignorance: i / 1000, correct: i % 3 > 0 }));
-    const { byUncertainty, byRisk } = abstentionCurves(many, { ignorance: null });
+    const { byUncertainty, byRisk } = abstentionCurves(many, { ignorance: null, uncertainty: null });
     expect(byUncertainty).toHaveLength(40);
     expect(byUncertainty[0]).toMatchObject({ threshold: 0.024, coverage: 0.025 });
     expect(byRisk.at(-1)).toEqual({ threshold: 0.999, coverage: 1, risk: 0.334 });
   });
 
+  it('have a point of what the rule reports', () => {
+    const many = Array.from({ length: 1000 }, (_, i) => ({ uncertainty: i / 1000, correct: i % 3 > 0 }));
+    const { byRisk } = abstentionCurves(many, { ignorance: null, uncertainty: 0.3335 });
+    expect(byRisk).toHaveLength(41);
+    expect(byRisk.findLast(({ threshold }) => threshold <= 0.3335)).toMatchObject({ threshold: 0.333, coverage: 0.334 });
+  });
+
   it('are empty where nothing has an uncertainty, or everything is rejected', () => {
-    expect(abstentionCurves([{ uncertainty: 0.1, correct: true }], { ignorance: null }).byUncertainty).toEqual([]);
-    expect(abstentionCurves(pictures, { ignorance: 0 }).byRisk).toEqual([]);
+    expect(
+      abstentionCurves([{ uncertainty: 0.1, correct: true }], { ignorance: null, uncertainty: null }).byUncertainty,
+    ).toEqual([]);
+    expect(abstentionCurves(pictures, { ignorance: 0, uncertainty: null }).byRisk).toEqual([]);
   });
 });
