@@ -1,0 +1,50 @@
+/** Which model answers. There is one worker a model: it ends with it, and all memory of it. */
+import type { ModelFiles } from '#uafer/browser/predictor.js';
+import { type Client, startWorker } from './client';
+import { current, update } from './store';
+
+let client: Client | null = null;
+let model: ModelFiles | null = null;
+let whenOpen: Promise<void> = Promise.resolve();
+
+/** The worker, once its model is loaded. */
+export async function ready(): Promise<Client> {
+  await whenOpen;
+  if (!client) throw new Error('No model is open.');
+  return client;
+}
+
+/** @param name what the person's own model is called; null for the built-in one */
+export function openModel(files: ModelFiles | null, name: string | null): Promise<void> {
+  const [previous, previousName] = [model, current().ownModel];
+  model = files;
+  whenOpen = open(files, name);
+  return whenOpen.catch(async (error: Error) => {
+    update({ problem: error.message });
+    // A model that cannot be opened takes nothing away.
+    if (files) await openModel(previous, previousName);
+    update({ problem: error.message });
+  });
+}
+
+/** Loads the same model again, with another detector. */
+export function chooseDetector(detector: 'blazeface' | 'mtcnn'): Promise<void> {
+  update({ detector });
+  return openModel(model, current().ownModel);
+}
+
+async function open(files: ModelFiles | null, name: string | null): Promise<void> {
+  client?.end();
+  update({ loading: { done: 0, total: 0 }, model: null, ownModel: name, risk: null, expression: null, problem: null });
+  const started = startWorker((done, total) => update({ loading: { done, total } }));
+  client = started;
+  try {
+    const opened = await started.ask('open', { model: files, detector: current().detector });
+    update({ ...opened, loading: null });
+  } catch (error) {
+    started.end();
+    if (client === started) client = null;
+    update({ loading: null });
+    throw error;
+  }
+}

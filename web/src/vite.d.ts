@@ -1,0 +1,4 @@
+/// <reference types="vite/client" />
+
+/** Of package.json. */
+declare const PACKAGE_VERSION: string;
