@@ -19,10 +19,12 @@ export const missingBrowser = chromiumPath
   ? null
   : 'no Chromium was found (apt install chromium, or CHROMIUM names one): the tests in a browser are skipped';
 
-export function launchBrowser(): Promise<Browser> {
+/** @param options of the command line, beside those that keep it to itself */
+export function launchBrowser(options: readonly string[] = []): Promise<Browser> {
+  const alone = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
   return chromium.launch({
     executablePath: chromiumPath as string,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: ['--no-sandbox', '--disable-gpu', ...alone, ...options],
   });
 }
 
@@ -32,6 +34,9 @@ const TYPES: Record<string, string> = {
   '.mjs': 'text/javascript',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
   '.jpg': 'image/jpeg',
   '.png': 'image/png',
 };
@@ -44,7 +49,33 @@ export interface Site {
 }
 
 /** Serves the repository's files, and `pages` by their paths; with the headers that give threads, when `isolated`. */
-export async function serveRepository(pages: Readonly<Record<string, string | Uint8Array>>, isolated: boolean): Promise<Site> {
+export function serveRepository(pages: Readonly<Record<string, string | Uint8Array>>, isolated: boolean): Promise<Site> {
+  return serve(isolated, (path) => {
+    const page = pages[path];
+    return page === undefined ? fileIn(ROOT, path) : { body: page, type: TYPES['.html'] as string };
+  });
+}
+
+/** Serves a folder's files below a path, as any server of files does. */
+export function serveFolder(folder: string, { under, isolated }: { under: string; isolated: boolean }): Promise<Site> {
+  return serve(isolated, (path) => {
+    if (!path.startsWith(under)) return null;
+    return fileIn(folder, path === under ? 'index.html' : path.slice(under.length));
+  });
+}
+
+interface Served {
+  body: string | Uint8Array;
+  type: string;
+}
+
+function fileIn(folder: string, path: string): Served | null {
+  const file = join(folder, normalize(path));
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) return null;
+  return { body: readFileSync(file), type: TYPES[extname(path)] ?? 'application/octet-stream' };
+}
+
+async function serve(isolated: boolean, find: (path: string) => Served | null): Promise<Site> {
   const requests: string[] = [];
   const server: Server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
@@ -53,11 +84,8 @@ export async function serveRepository(pages: Readonly<Record<string, string | Ui
       response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
       response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
     }
-    const page = pages[path];
-    const file = join(ROOT, normalize(path));
-    response.setHeader('Content-Type', TYPES[page === undefined ? extname(path) : '.html'] ?? 'application/octet-stream');
-    if (page !== undefined) response.end(page);
-    else if (statSync(file, { throwIfNoEntry: false })?.isFile()) response.end(readFileSync(file));
+    const found = find(path);
+    if (found) response.setHeader('Content-Type', found.type).end(found.body);
     else response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -65,6 +93,10 @@ export async function serveRepository(pages: Readonly<Record<string, string | Ui
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }

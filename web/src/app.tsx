@@ -49,6 +49,7 @@ export function App() {
             {!live && <Strip state={state} />}
           </div>
           <section class="right" id="result" aria-label="What it says of the face" tabIndex={-1}>
+            <h2 class="unseen">What it says of the face</h2>
             <Result state={state} faces={faces} picture={picture} />
           </section>
           {model && <Caution model={model} risk={risk} />}
@@ -199,7 +200,7 @@ function LiveStage({ live, state }: { live: Live; state: State }) {
       </div>
       <figcaption>
         <span class="file">{live.name}</span>
-        <span class="rate">
+        <span class="rate" data-seen={live.seen}>
           {live.rate} frames a second looked at{live.dropped > 0 && `, ${live.dropped.toLocaleString('en')} let go meanwhile`}
         </span>
       </figcaption>

@@ -1,5 +1,4 @@
 /** What the page and its worker say to each other. */
-import type { ModelFiles } from '#uafer/browser/predictor.js';
 import type { DetectorName } from '#uafer/faces/types.js';
 import type { Answer } from '#uafer/predict/answer.js';
 import type { FollowedFace } from '#uafer/predict/followFaces.js';
@@ -27,9 +26,9 @@ export interface Mark {
   decision: Answer['decision'];
 }
 
-/** Each request has its answer. */
+/** Each request has its answer. `files` are those of a person's own model; null asks for the built-in one. */
 export interface Requests {
-  open: { ask: { model: ModelFiles | null; detector: DetectorName }; answer: { model: ModelSummary; backend: string } };
+  open: { ask: { files: File[] | null; detector: DetectorName }; answer: { model: ModelSummary; backend: string } };
   photo: { ask: { file: Blob }; answer: { prediction: Prediction; crops: Blob[]; thumbnail: Blob } };
   frame: {
     ask: { bitmap: ImageBitmap; time: number; restart: boolean; shown: number | null };

@@ -1,10 +1,10 @@
 /** Which model answers. There is one worker a model: it ends with it, and all memory of it. */
-import type { ModelFiles } from '#uafer/browser/predictor.js';
 import { type Client, startWorker } from './client';
 import { current, update } from './store';
 
 let client: Client | null = null;
-let model: ModelFiles | null = null;
+/** Of the person's own model. */
+let model: File[] | null = null;
 let whenOpen: Promise<void> = Promise.resolve();
 
 /** The worker, once its model is loaded. */
@@ -15,7 +15,7 @@ export async function ready(): Promise<Client> {
 }
 
 /** @param name what the person's own model is called; null for the built-in one */
-export function openModel(files: ModelFiles | null, name: string | null): Promise<void> {
+export function openModel(files: File[] | null, name: string | null): Promise<void> {
   const [previous, previousName] = [model, current().ownModel];
   model = files;
   whenOpen = open(files, name);
@@ -33,13 +33,13 @@ export function chooseDetector(detector: 'blazeface' | 'mtcnn'): Promise<void> {
   return openModel(model, current().ownModel);
 }
 
-async function open(files: ModelFiles | null, name: string | null): Promise<void> {
+async function open(files: File[] | null, name: string | null): Promise<void> {
   client?.end();
   update({ loading: { done: 0, total: 0 }, model: null, ownModel: name, risk: null, expression: null, problem: null });
   const started = startWorker((done, total) => update({ loading: { done, total } }));
   client = started;
   try {
-    const opened = await started.ask('open', { model: files, detector: current().detector });
+    const opened = await started.ask('open', { files, detector: current().detector });
     update({ ...opened, loading: null });
   } catch (error) {
     started.end();

@@ -1,12 +1,11 @@
 /** What a person hands to the page, however they do: pictures, a video, or a model of their own. */
 import { startVideo, stop } from './live';
 import { openModel } from './model';
-import { modelFilesOf } from './modelFiles';
 import { addPictures, answerAgain } from './pictures';
 import { update } from './store';
 
 /** Takes files in by what they are. */
-async function takeFiles(files: readonly File[]): Promise<void> {
+async function takeFiles(files: File[]): Promise<void> {
   if (files.length === 0) return;
   if (files.some(({ name }) => /\.zip$/i.test(name) || name === 'model.json')) return openOwnModel(files);
   const videos = files.filter(({ type }) => type.startsWith('video/'));
@@ -29,16 +28,13 @@ export function openFiles(input: HTMLInputElement): void {
   void takeFiles(files);
 }
 
-/** @param files of an exported model; null goes back to the built-in one */
-export async function openOwnModel(files: readonly File[] | null): Promise<void> {
-  try {
-    stop();
-    const opened = files && (await modelFilesOf(files));
-    await openModel(opened?.model ?? null, opened?.name ?? null);
-    answerAgain();
-  } catch (error) {
-    update({ problem: (error as Error).message });
-  }
+/** @param files of an exported model, or one zip of it; null goes back to the built-in one */
+export async function openOwnModel(files: File[] | null): Promise<void> {
+  stop();
+  const [first] = files ?? [];
+  const name = first && (first.webkitRelativePath.split('/')[0] || first.name);
+  await openModel(files, name ?? null);
+  answerAgain();
 }
 
 /** Drag and drop, and paste, anywhere on the page. */

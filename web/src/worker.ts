@@ -12,6 +12,7 @@ import defaultDescription from '../../models/default/model.json?url';
 import defaultNetwork from '../../models/default/model.onnx?url';
 import { alignedFaces, marked, pixelsOf, thumbnailOf } from './drawing';
 import type { FromWorker, Kind, ModelSummary, NamedPrediction, Requests, ToWorker } from './messages';
+import { modelFilesOf } from './modelFiles';
 
 /** Side of a shown face, in pixels: sharp on screens of two pixels a point. */
 const CROP = 320;
@@ -33,8 +34,8 @@ const opened = (): Predictor => {
 };
 
 const handlers: { [K in Kind]: (ask: Requests[K]['ask']) => Promise<Requests[K]['answer']> } = {
-  async open({ model, detector }) {
-    const [binary, files] = await withProgress(model);
+  async open({ files: own, detector }) {
+    const [binary, files] = await withProgress(own && (await modelFilesOf(own)));
     env.wasm.wasmBinary = binary;
     env.wasm.wasmPaths = { mjs: absolute(ortScript), wasm: absolute(ortBinary) };
     predictor = await createPredictorOn(loadWasm(undefined), { model: files, detector });

@@ -13,6 +13,8 @@ interface TimelineProps {
 
 /** Seconds that a camera's line shows; a video's shows all. */
 const SPAN = 60;
+/** Milliseconds between two drawings: nobody reads a line faster. */
+const REDRAWN = 200;
 /** Of a face's row, in points. */
 const ROW = 52;
 const BAND = 26;
@@ -30,8 +32,12 @@ export function Timeline({ live, classes }: TimelineProps) {
   const to = Math.max(time, moments.at(-1)?.time ?? 0, from + 5);
   const inSight = moments.filter((moment) => moment.time >= from);
   const tracks = longest(inSight, track);
+  const drawn = useRef({ at: 0, looked });
   useEffect(() => {
-    if (canvas.current) drawLines(canvas.current, inSight, { tracks, classes, from, to, looked });
+    const now = performance.now();
+    if (!canvas.current || (now - drawn.current.at < REDRAWN && drawn.current.looked === looked && !live.ended)) return;
+    drawn.current = { at: now, looked };
+    drawLines(canvas.current, inSight, { tracks, classes, from, to, looked });
   });
   const shown = looked === null ? null : nearest(inSight, looked, track);
   return (
