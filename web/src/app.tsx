@@ -193,6 +193,7 @@ function LiveStage({ live, state }: { live: Live; state: State }) {
             width={live.width}
             height={live.height}
             faces={faces}
+            numbers={live.faces.map(({ track }) => track)}
             chosen={live.faces.findIndex(({ track }) => track === live.track)}
             onChoose={(i) => showTrack((live.faces[i] as (typeof live.faces)[number]).track)}
           />

@@ -5,12 +5,14 @@ interface BoxesProps {
   width: number;
   height: number;
   faces: readonly FacePrediction[];
+  /** What each face is called by; their places from 1 when left out. */
+  numbers?: readonly number[];
   chosen: number;
   onChoose(face: number): void;
 }
 
 /** The faces' boxes over a picture. They are for pointers alone; the list of faces beside them is for everyone. */
-export function Boxes({ width, height, faces, chosen, onChoose }: BoxesProps) {
+export function Boxes({ width, height, faces, numbers, chosen, onChoose }: BoxesProps) {
   const share = (value: number, of: number) => `${(100 * value) / of}%`;
   return (
     <div class="boxes" aria-hidden="true">
@@ -32,7 +34,7 @@ export function Boxes({ width, height, faces, chosen, onChoose }: BoxesProps) {
             onClick={() => onChoose(i)}
           >
             <span class="tag">
-              {faces.length > 1 && <b>{i + 1}</b>}
+              {faces.length > 1 && <b>{numbers?.[i] ?? i + 1}</b>}
               <span class="tag-words">{caption(face)}</span>
             </span>
           </button>

@@ -18,7 +18,7 @@ const REDRAWN = 200;
 /** Of a face's row, in points. */
 const ROW = 52;
 const BAND = 26;
-/** Rows that are shown: the faces seen for longest. */
+/** Rows that are shown: the faces in sight, then those seen for longest. */
 const MOST_ROWS = 4;
 /** Seconds between two moments of a face from which on it was not seen. */
 const GAP = 1;
@@ -31,7 +31,8 @@ export function Timeline({ live, classes }: TimelineProps) {
   const from = kind === 'camera' ? Math.max(moments[0]?.time ?? 0, time - SPAN) : (moments[0]?.time ?? 0);
   const to = Math.max(time, moments.at(-1)?.time ?? 0, from + 5);
   const inSight = moments.filter((moment) => moment.time >= from);
-  const tracks = longest(inSight, track);
+  const now = live.faces.map((face) => face.track);
+  const tracks = rowsOf(inSight, track === null ? now : [track, ...now]);
   const drawn = useRef({ at: 0, looked });
   useEffect(() => {
     const now = performance.now();
@@ -104,14 +105,13 @@ const clock = (seconds: number) => `${Math.floor(seconds / 60)}:${String(Math.fl
 
 const said = ({ answer }: Moment) => `${headline(answer)}, ${percent(answer.uncertainty)} not known.`;
 
-/** The tracks with the most moments, the shown one among them, in the order of their numbers. */
-function longest(moments: readonly Moment[], shown: number | null): number[] {
+/** The tracks of the first numbers, then those with the most moments, in the order of their numbers. */
+function rowsOf(moments: readonly Moment[], first: readonly number[]): number[] {
   const counts = new Map<number, number>();
   for (const { track } of moments) counts.set(track, (counts.get(track) ?? 0) + 1);
-  const ranked = [...counts.keys()].sort(
-    (a, b) => Number(b === shown) - Number(a === shown) || (counts.get(b) as number) - (counts.get(a) as number),
-  );
-  return ranked.slice(0, MOST_ROWS).sort((a, b) => a - b);
+  const others = [...counts.keys()].sort((a, b) => (counts.get(b) as number) - (counts.get(a) as number));
+  const chosen = [...new Set([...first.filter((track) => counts.has(track)), ...others])];
+  return chosen.slice(0, MOST_ROWS).sort((a, b) => a - b);
 }
 
 function nearest(moments: readonly Moment[], time: number, track: number | null): Moment | null {
