@@ -1,6 +1,6 @@
 /** The built page in a real browser, from a plain server of files. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -16,6 +16,12 @@ import { writeZip } from '../support/zip.js';
 
 const UNDER = '/some/where/';
 const LOADED = 60_000;
+
+interface Opening {
+  isolated?: boolean;
+  from?: string;
+  colorScheme?: 'light' | 'dark';
+}
 
 describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
   const folder = temporaryFolder();
@@ -48,14 +54,8 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
   });
 
   /** The page once its first example is answered. */
-  async function open({
-    isolated = false,
-    ...options
-  }: {
-    isolated?: boolean;
-    colorScheme?: 'light' | 'dark';
-  } = {}): Promise<Page> {
-    site = await serveFolder(built, { under: UNDER, isolated });
+  async function open({ isolated = false, from = built, ...options }: Opening = {}): Promise<Page> {
+    site = await serveFolder(from, { under: UNDER, isolated });
     context = await browser.newContext({ permissions: ['camera'], acceptDownloads: true, reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     page.on('pageerror', (error) => {
@@ -155,6 +155,37 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
     await drop(page, [photoPath('astronaut.jpg')]);
     await answered(page, 'astronaut.jpg');
     expect(await page.locator('.headline').textContent()).toBe('Happy');
+  }, 120_000);
+
+  it('says when a newer build is there, and loads it when it is asked to', async () => {
+    const copy = join(folder.path, 'copy');
+    cpSync(built, copy, { recursive: true });
+    const page = await open({ from: copy });
+    await page.getByText('kept for use without a network').waitFor({ timeout: LOADED });
+    const worker = join(copy, 'serviceWorker.js');
+    writeFileSync(worker, readFileSync(worker, 'utf8').replace(/[0-9a-f]{8}/, 'ffffffff'));
+    await page.reload();
+    await page.getByRole('button', { name: 'A newer build is here: load it' }).click({ timeout: LOADED });
+    await page.getByText('build ffffffff, kept for use without a network').waitFor({ timeout: LOADED });
+    expect(await page.evaluate(() => caches.keys())).toEqual([expect.stringContaining('ffffffff')]);
+  }, 120_000);
+
+  it('finds faces by the thorough detector too', async () => {
+    const page = await open();
+    await page.getByRole('radio', { name: /^Thorough/ }).check();
+    await page.locator('.reading').waitFor({ timeout: LOADED });
+    await page.locator('.box').nth(2).waitFor();
+    expect(await page.locator('.box').count()).toBe(3);
+    expect(page.workers()).toHaveLength(1);
+  }, 120_000);
+
+  it('takes a picture that is pasted, and forgets one that is removed', async () => {
+    const page = await open();
+    await drop(page, [photoPath('astronaut.jpg')], 'paste');
+    await answered(page, 'astronaut.jpg');
+    await page.getByRole('button', { name: 'Remove astronaut.jpg' }).click();
+    await page.locator('.file', { hasText: 'three.jpg' }).waitFor();
+    expect(await page.locator('.strip label').count()).toBe(4);
   }, 120_000);
 
   it('runs on one thread from a server that sends no headers, and says so', async () => {
@@ -331,17 +362,25 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
   }, 120_000);
 });
 
-/** Lets files go over the page. */
-async function drop(page: Page, paths: readonly string[]): Promise<void> {
+/** Lets files go over the page, or pastes them. */
+async function drop(page: Page, paths: readonly string[], how: 'drop' | 'paste' = 'drop'): Promise<void> {
   const files = paths.map((path) => ({ name: basename(path), base64: readFileSync(path).toString('base64') }));
-  await page.evaluate((dropped) => {
-    const data = new DataTransfer();
-    for (const { name, base64 } of dropped) {
-      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-      data.items.add(new File([bytes], name, { type: 'image/jpeg' }));
-    }
-    document.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
-  }, files);
+  await page.evaluate(
+    ([dropped, kind]) => {
+      const data = new DataTransfer();
+      for (const { name, base64 } of dropped) {
+        const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type: 'image/jpeg' }));
+      }
+      const options = { bubbles: true, cancelable: true };
+      const event =
+        kind === 'drop'
+          ? new DragEvent('drop', { ...options, dataTransfer: data })
+          : new ClipboardEvent('paste', { ...options, clipboardData: data });
+      document.dispatchEvent(event);
+    },
+    [files, how] as const,
+  );
 }
 
 async function answered(page: Page, name: string): Promise<void> {

@@ -63,7 +63,7 @@ export function App() {
             onChoose={(face) => update({ face })}
           />
         )}
-        <About model={model} />
+        <About model={model} own={state.ownModel !== null} />
       </main>
       <Footer {...state} />
       <div class="unseen" role="status" aria-live="polite">

@@ -27,9 +27,8 @@ export function openModel(files: File[] | null, name: string | null): Promise<vo
   });
 }
 
-/** Loads the same model again, with another detector. */
-export function chooseDetector(detector: 'blazeface' | 'mtcnn'): Promise<void> {
-  update({ detector });
+/** Loads the same model again, as after the choice of another detector. */
+export function reopenModel(): Promise<void> {
   return openModel(model, current().ownModel);
 }
 

@@ -1,8 +1,8 @@
 /** What a person hands to the page, however they do: pictures, a video, or a model of their own. */
 import { startVideo, stop } from './live';
-import { openModel } from './model';
+import { openModel, reopenModel } from './model';
 import { addPictures, answerAgain } from './pictures';
-import { update } from './store';
+import { type State, update } from './store';
 
 /** Takes files in by what they are. */
 async function takeFiles(files: File[]): Promise<void> {
@@ -34,6 +34,13 @@ export async function openOwnModel(files: File[] | null): Promise<void> {
   const [first] = files ?? [];
   const name = first && (first.webkitRelativePath.split('/')[0] || first.name);
   await openModel(files, name ?? null);
+  answerAgain();
+}
+
+export async function chooseDetector(detector: State['detector']): Promise<void> {
+  stop();
+  update({ detector });
+  await reopenModel();
   answerAgain();
 }
 

@@ -1,7 +1,11 @@
 import type { ModelSummary } from '../messages';
 
-/** What it is, and what it must not be used for. */
-export function About({ model }: { model: ModelSummary | null }) {
+/**
+ * What it is, and what it must not be used for.
+ *
+ * @param own whether the model is a person's own, of which nothing is known but what it holds
+ */
+export function About({ model, own }: { model: ModelSummary | null; own: boolean }) {
   return (
     <section class="about" aria-labelledby="about">
       <h2 id="about">What this is, and what it is not</h2>
@@ -11,8 +15,8 @@ export function About({ model }: { model: ModelSummary | null }) {
           <p>
             It finds the faces in a picture, looks at{' '}
             {model ? `${model.imageSize} × ${model.imageSize} ${model.grey ? 'grey ' : ''}` : ''}pixels of each, and says which
-            word people would most likely use for how it looks: it learned from thousands of faces that several people had
-            named.
+            word people would most likely use for how it looks
+            {own ? '.' : ': it learned from thousands of faces that several people had named.'}
           </p>
           <p>
             It says how a face <em>looks</em>. It does not know what anyone <em>feels</em>, thinks, or means.
@@ -26,8 +30,8 @@ export function About({ model }: { model: ModelSummary | null }) {
             answer, because any would be a guess.
           </p>
           <p>
-            Sadness, disgust, fear and contempt are often missed. How well it does by age, sex or skin has not been measured,
-            and no fairness may be assumed.
+            {own ? '' : 'Sadness, disgust, fear and contempt are often missed. '}How well it does by age, sex or skin has not
+            been measured, and no fairness may be assumed.
           </p>
         </div>
         <div>
@@ -37,7 +41,7 @@ export function About({ model }: { model: ModelSummary | null }) {
             watch people who have not agreed to it. In the European Union, inferring emotions at work and in schools is
             forbidden with few exceptions (Regulation 2024/1689, Article 5).
           </p>
-          <p>Pictures stay on this device. The page sends nothing, keeps nothing, and counts nobody.</p>
+          <p>Pictures stay on this device. The page sends nothing, keeps no picture, and counts nobody.</p>
         </div>
       </div>
     </section>

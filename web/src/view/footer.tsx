@@ -1,8 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { chooseDetector } from '../model';
 import { takeOver } from '../offline';
 import type { State } from '../store';
-import { openFiles, openOwnModel } from '../take';
+import { chooseDetector, openFiles, openOwnModel } from '../take';
 
 /** What runs, where, and whose model it is. */
 export function Footer({ model, ownModel, backend, detector, offline }: State) {

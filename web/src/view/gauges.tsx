@@ -44,7 +44,7 @@ function Gauge({ title, term, value, limit, words, ends }: GaugeProps) {
         aria-label={`${term} ${percent(value)}${limit === null ? '' : `; it declines above ${percent(limit)}`}`}
       >
         {limit !== null && <span class="limit" style={{ left: `${100 * limit}%` }} />}
-        <span class="needle" style={{ left: `${100 * value}%` }} />
+        <span class="needle" style={{ left: `clamp(0.44rem, ${100 * value}%, calc(100% - 0.44rem))` }} />
       </div>
       <div class="ends" aria-hidden="true">
         <span>{ends[0]}</span>

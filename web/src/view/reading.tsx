@@ -25,7 +25,7 @@ export function Reading({ answer, model, crop, heatmap, expression, pointed, asS
   const { decision } = answer;
   const label = spoken ? `The face, with the parts that spoke for ${spoken}` : 'The face, upright as the model sees it';
   return (
-    <div class="reading">
+    <div class={decision === 'reject' ? 'reading rejected' : 'reading'}>
       <div class="verdict">
         <div class="portrait">
           <Face
