@@ -9,6 +9,7 @@ import { createPredictor, type Prediction } from '#uafer/node/index.js';
 import { packagePath } from '#uafer/paths.js';
 import { predictionLine } from '#uafer/predict/predictionLine.js';
 import { writeCameraFilm } from '../../bench/cameraPictures.js';
+import { longestTask } from '../../bench/mainThread.js';
 import { launchBrowser, missingBrowser, type Site, serveFolder } from '../support/browser.js';
 import { photoPath } from '../support/photos.js';
 import { temporaryFolder } from '../support/pictures.js';
@@ -327,6 +328,19 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
     expect(longest).toBeGreaterThan(2);
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.locator('.strip').waitFor();
+  }, 120_000);
+
+  it('never holds the page up: 50 ms are what is felt', async () => {
+    const page = await open();
+    const longest = await longestTask(browser, async () => {
+      await drop(page, [photoPath('three.jpg'), photoPath('four.jpg')]);
+      await answered(page, 'three.jpg');
+      await saved(page, 'picture');
+      await page.getByRole('button', { name: 'Camera' }).click();
+      await page.locator('.timeline').waitFor();
+      await page.waitForTimeout(2000);
+    });
+    expect(longest).toBeLessThan(50);
   }, 120_000);
 
   it('plays a video, shows its time line, and goes to a moment of it', async () => {
