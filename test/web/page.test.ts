@@ -189,6 +189,20 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
     expect(await page.locator('.strip label').count()).toBe(4);
   }, 120_000);
 
+  it("puts the faces of a person's pictures side by side, and goes to the one that is chosen", async () => {
+    const page = await open();
+    await drop(page, [photoPath('astronaut.jpg'), photoPath('five.jpg')]);
+    const columns = page.locator('.comparison thead button');
+    await columns.nth(5).waitFor({ timeout: LOADED });
+    expect(await columns.locator('.column-words').allTextContents()).toEqual([
+      'astronaut.jpg',
+      ...[1, 2, 3, 4, 5].map((face) => `five.jpg, ${face}`),
+    ]);
+    await columns.nth(2).click();
+    await page.locator('.file', { hasText: 'five.jpg' }).waitFor();
+    expect(await page.locator('.headline').textContent()).toBe('Neutral or sad');
+  }, 120_000);
+
   it('runs on one thread from a server that sends no headers, and says so', async () => {
     const page = await open();
     expect(await page.locator('.backend').textContent()).toBe('WebAssembly, 1 thread (the page is not cross-origin isolated)');

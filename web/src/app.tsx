@@ -7,12 +7,12 @@ import { openFiles } from './take';
 import { About } from './view/about';
 import { Boxes } from './view/boxes';
 import { Caution } from './view/caution';
-import { Comparison } from './view/comparison';
+import { type Compared, Comparison } from './view/comparison';
 import { Footer } from './view/footer';
 import { Mark } from './view/mark';
 import { Reading } from './view/reading';
 import { Timeline } from './view/timeline';
-import { decided, headline } from './words';
+import { type Deciding, decided, headline } from './words';
 
 /** The page. */
 export function App() {
@@ -54,15 +54,7 @@ export function App() {
           </section>
           {model && <Caution model={model} risk={risk} />}
         </div>
-        {model && picture?.answer && (
-          <Comparison
-            faces={faces}
-            crops={picture.answer.crops}
-            classes={model.classes}
-            chosen={state.face}
-            onChoose={(face) => update({ face })}
-          />
-        )}
+        {model && !live && <Comparison all={comparedFaces(state, deciding)} classes={model.classes} />}
         <About model={model} own={state.ownModel !== null} />
       </main>
       <Footer {...state} />
@@ -75,6 +67,24 @@ export function App() {
         </div>
       )}
     </>
+  );
+}
+
+/** The faces of all of the person's own pictures, or of the example that is shown. */
+function comparedFaces({ pictures, shown, face: chosen }: State, deciding: Deciding): Compared[] {
+  const own = pictures.filter(({ example }) => !example);
+  const several = own.length > 1 && own.some(({ id }) => id === shown);
+  return (several ? own : pictures.filter(({ id }) => id === shown)).flatMap(({ id, name, answer }) =>
+    (answer?.prediction.faces ?? []).map((face, i) => ({
+      face: decided(face, deciding),
+      crop: answer?.crops[i] ?? '',
+      name: several ? `${name}${answer && answer.crops.length > 1 ? `, ${i + 1}` : ''}` : `Face ${i + 1}`,
+      chosen: id === shown && i === chosen,
+      choose() {
+        if (id !== shown) showPicture(id);
+        update({ face: i });
+      },
+    })),
   );
 }
 
@@ -188,7 +198,7 @@ function LiveStage({ live, state }: { live: Live; state: State }) {
   return (
     <figure class="photo">
       <div class="stage">
-        <div class={`frame ${live.kind}`} ref={place} style={{ aspectRatio: `${live.width} / ${live.height}` }}>
+        <div class={`frame ${live.kind}`} ref={place} style={{ '--ratio': String(live.width / live.height) }}>
           <Boxes
             width={live.width}
             height={live.height}
@@ -214,7 +224,7 @@ function Strip({ state: { pictures, shown } }: { state: State }) {
   if (pictures.length === 0) return null;
   const own = pictures.some(({ example }) => !example);
   return (
-    <fieldset class="strip">
+    <fieldset class={pictures.length > 20 ? 'strip many' : 'strip'}>
       <legend>{own ? 'Your pictures, and examples' : 'Examples to try'}</legend>
       {pictures.map(({ id, name, answer, error, example }) => (
         <span class="strip-item" key={id}>
