@@ -3,6 +3,7 @@ import { diagnoseEngine, type EngineReport } from '../engine/diagnose.js';
 import { UaferError } from '../errors.js';
 import { clipFile, downloadedClip } from '../manifest.js';
 import { loadOnnxRuntime } from '../runtime/onnxRuntime.js';
+import { ffmpegVersion } from '../video/ffmpeg.js';
 import { printJson, printText } from './output.js';
 
 interface Report {
@@ -10,6 +11,8 @@ interface Report {
   platform: string;
   /** What predictions run on. */
   prediction: { backend: string; runtime: string } | { problem: string };
+  /** What videos and cameras are read with. */
+  video: { ffmpeg: string } | { problem: string };
   engine: EngineReport;
   /** The downloaded CLIP ViT-B/16, or null. */
   clip: string | null;
@@ -20,7 +23,11 @@ export function addDoctor(command: Command): void {
     const report: Report = {
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
-      prediction: await diagnosePrediction(),
+      prediction: await diagnosed(async () => {
+        const { backend, name } = await loadOnnxRuntime();
+        return { backend, runtime: name };
+      }),
+      video: await diagnosed(async () => ({ ffmpeg: await ffmpegVersion() })),
       engine: diagnoseEngine(),
       clip: downloadedClip(),
     };
@@ -30,10 +37,10 @@ export function addDoctor(command: Command): void {
   });
 }
 
-async function diagnosePrediction(): Promise<Report['prediction']> {
+/** What is found, or why it cannot be used. */
+async function diagnosed<Found>(find: () => Promise<Found>): Promise<Found | { problem: string }> {
   try {
-    const { backend, name } = await loadOnnxRuntime();
-    return { backend, runtime: name };
+    return await find();
   } catch (error) {
     if (error instanceof UaferError) return { problem: error.message };
     throw error;
@@ -42,7 +49,7 @@ async function diagnosePrediction(): Promise<Report['prediction']> {
 
 const SOURCES = { LIBTORCH: 'LIBTORCH', installed: '`uafer engine install`', python: 'the active Python environment' };
 
-function describe({ node, platform, prediction, engine, clip }: Report): string[] {
+function describe({ node, platform, prediction, video, engine, clip }: Report): string[] {
   const { libtorch, addon, loaded } = engine;
   const missing = `not downloaded (\`uafer download clip\` puts it at ${clipFile().path})`;
   return [
@@ -50,6 +57,7 @@ function describe({ node, platform, prediction, engine, clip }: Report): string[
     '',
     'Prediction and alignment',
     ...describePrediction(prediction),
+    row('video', 'problem' in video ? video.problem : `ffmpeg ${video.ffmpeg}`),
     '',
     'Training, evaluation and export of checkpoints',
     row(

@@ -10,7 +10,14 @@ import { writeFileAtomically } from '../files.js';
 import { type AnswerWriter, csv, jsonLines, type Result, readable } from '../node/answerForms.js';
 import { drawHeatmaps, drawOverlay } from '../node/draw.js';
 import { createPredictor, type ModelFile, type Prediction, type PredictOptions, type Predictor } from '../node/index.js';
-import { checkInputs, countPictures, type NamedPicture, namedPictures, namedVideos, shortName } from '../node/pictureFiles.js';
+import {
+  checkInputs,
+  countPictures,
+  createNames,
+  type NamedPicture,
+  namedPictures,
+  namedVideos,
+} from '../node/pictureFiles.js';
 import { openPredictionFile, type PredictionFile } from '../node/predictionFile.js';
 import { createProgress } from '../progress.js';
 import type { Backend } from '../runtime/onnxRuntime.js';
@@ -96,14 +103,15 @@ async function predictCommand(inputs: readonly string[], options: PredictCommand
   const put = (text: string) => (file ? file.add(text) : print(text));
   const count: Count = { pictures: 0, videos: 0, faces: 0, unreadable: 0 };
   const shown = showProgress(inputs, file, options);
-  const run = { predictor, asked, options, writer, put, signal, resumable: file !== null };
+  const nameOf = createNames();
+  const run = { predictor, asked, options, writer, put, signal, nameOf, resumable: file !== null };
   try {
     if (!file && writer.head) await print(writer.head);
     if (camera !== undefined)
       await addClip(cameraClip(camera), { ...run, options: cameraOptions(options), progress: false }, count);
     const progress = shown === null && !options.quiet && (file !== null || !(options.json || options.csv || options.changes));
     const items = oneAfterTheOther(namedPictures(inputs, process.stdin), file, signal);
-    const draw = drawer(options);
+    const draw = drawer(options, nameOf);
     for (let next = await items.peek(); next; next = await items.peek()) {
       if (isVideo(next)) {
         await addVideo((await items.take()) as NamedPicture, { ...run, progress }, count);
@@ -283,17 +291,13 @@ function showProgress(
   return { update: (done: number) => progress.update(start + done), stop: () => progress.stop() };
 }
 
-/** Draws what was asked for; photos of the same name get a number. */
-function drawer({ overlay, heatmap, aligned = false }: PredictCommandOptions) {
-  const names = new Map<string, number>();
+/** Draws what was asked for. */
+function drawer({ overlay, heatmap, aligned = false }: PredictCommandOptions, nameOf: (file: string) => string) {
   return async ({ file, input }: NamedPicture, prediction: Prediction): Promise<void> => {
     if (overlay === undefined && heatmap === undefined) return;
     const decoding = { upright: !aligned };
     const picture = await (typeof input === 'string' ? decodePicture(input, decoding) : decodeBytes(input, file, decoding));
-    const name = shortName(file);
-    const again = (names.get(name) ?? 0) + 1;
-    names.set(name, again);
-    const stem = again === 1 ? name : `${name}_${again}`;
+    const stem = nameOf(file);
     if (overlay !== undefined) writeFileAtomically(join(overlay, `${stem}.jpg`), await drawOverlay(picture, prediction));
     const patches = heatmap === undefined ? null : await drawHeatmaps(picture, prediction, aligned);
     if (heatmap !== undefined && patches) writeFileAtomically(join(heatmap, `${stem}.png`), patches);

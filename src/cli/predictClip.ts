@@ -6,7 +6,6 @@ import { writeFileAtomically } from '../files.js';
 import type { AnswerWriter } from '../node/answerForms.js';
 import { drawFrame } from '../node/draw.js';
 import { type Predictor, predictCamera, predictVideo } from '../node/index.js';
-import { shortName } from '../node/pictureFiles.js';
 import { plotVideo } from '../node/plotVideo.js';
 import type { PredictOptions } from '../predict/predictor.js';
 import { createTimeline } from '../predict/timeline.js';
@@ -35,6 +34,8 @@ export interface ClipRun {
   /** Takes what is to be printed or written. */
   put(text: string): void | Promise<void>;
   signal: AbortSignal;
+  /** The name of what is written about a file into a folder of several. */
+  nameOf(file: string): string;
   /** Whether a progress of its own is shown. */
   progress: boolean;
   /** Whether the last line is left out after an interruption, so that the video is made anew. */
@@ -92,7 +93,8 @@ export async function predictClip(clip: Clip, run: ClipRun): Promise<ClipCount> 
   const changes = createChanges();
   const problems: string[] = [];
   const reading = { ...asked, every: options.every, signal, onProblem: (problem: string) => void problems.push(problem) };
-  const { progress, overlay } = await prepare(clip, run);
+  const name = run.nameOf(clip.file);
+  const { progress, overlay } = await prepare(clip, name, run);
   const frames =
     'path' in clip ? predictVideo(predictor, clip.path, reading) : predictCamera(predictor, clip.camera ?? undefined, reading);
   let count = 0;
@@ -114,24 +116,28 @@ export async function predictClip(clip: Clip, run: ClipRun): Promise<ClipCount> 
   const line = clipLine(clip.file, timeline, { frames: count, complete: !signal.aborted, problems });
   if (!(signal.aborted && run.resumable)) await put(writer.clip(line));
   if (options.plot !== undefined) {
-    const path = isPlot(options.plot) ? options.plot : join(options.plot, `${shortName(clip.file)}${PLOT_ENDING}`);
+    const path = isPlot(options.plot) ? options.plot : join(options.plot, `${name}${PLOT_ENDING}`);
     writeFileAtomically(path, plotVideo(clip.file, timeline, predictor.model));
   }
   return { frames: count, faces: line.clip.faces.length + line.clip.others };
 }
 
-async function prepare(clip: Clip, { options, ...run }: ClipRun): Promise<{ progress: Progress; overlay: VideoWriter | null }> {
+async function prepare(
+  clip: Clip,
+  name: string,
+  { options, ...run }: ClipRun,
+): Promise<{ progress: Progress; overlay: VideoWriter | null }> {
   const facts =
     'path' in clip ? await probeVideo(clip.path) : { rate: CAMERA_RATE * options.every, duration: null, frames: null };
   const all = facts.frames ?? (facts.rate && facts.duration ? Math.round(facts.rate * facts.duration) : null);
   const progress = createProgress({
-    label: shortName(clip.file),
+    label: name,
     total: Math.max(1, Math.ceil((all ?? 0) / options.every)),
     unit: 'frames',
     quiet: all === null || !run.progress,
     endLine: false,
   });
   if (options.overlay === undefined) return { progress, overlay: null };
-  const path = isWrittenVideo(options.overlay) ? options.overlay : join(options.overlay, `${shortName(clip.file)}.mp4`);
+  const path = isWrittenVideo(options.overlay) ? options.overlay : join(options.overlay, `${name}.mp4`);
   return { progress, overlay: createVideoWriter(path, (facts.rate ?? CAMERA_RATE) / options.every) };
 }

@@ -116,4 +116,15 @@ async function* fromStream(stream: NodeJS.ReadableStream): AsyncGenerator<NamedP
 }
 
 /** The name of a result that stands for a picture, without its folders. */
-export const shortName = (file: string): string => (file === STREAM ? 'stdin' : basename(file));
+const shortName = (file: string): string => (file === STREAM ? 'stdin' : basename(file));
+
+/** Names under which results of several pictures stand in one folder: of the same name the second gets `_2`. */
+export function createNames(): (file: string) => string {
+  const names = new Map<string, number>();
+  return (file) => {
+    const name = shortName(file);
+    const again = (names.get(name) ?? 0) + 1;
+    names.set(name, again);
+    return again === 1 ? name : `${name}_${again}`;
+  };
+}

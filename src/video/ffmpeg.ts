@@ -60,6 +60,13 @@ export async function passFramesThrough(): Promise<string[]> {
   return since >= 0 ? ['-fps_mode', 'passthrough'] : ['-vsync', '0'];
 }
 
+/** The version of the ffmpeg that is found. Throws `RUNTIME_NOT_FOUND` where it or ffprobe is not. */
+export async function ffmpegVersion(): Promise<string> {
+  await run('ffprobe', ['-version']);
+  const { stdout } = await run('ffmpeg', ['-version']);
+  return /^ffmpeg version (\S+)/.exec(stdout)?.[1] ?? 'of an unknown version';
+}
+
 const LEVEL = /^(?:\[[^\]]* @ 0x[0-9a-f]+\] )*\[(error|fatal|panic)\] /;
 
 /** What is wrong, of a line of ffmpeg's log with levels; null for all other lines. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LIBTORCH_VERSION } from '#uafer/engine/locate.js';
 import { fakeTorch } from '../engine/fakeTorch.js';
+import { PATH_WITH_FFMPEG } from '../support/ffmpeg.js';
 import { uafer } from './run.js';
 
 let folder: string;
@@ -28,6 +29,13 @@ test('doctor says that nothing was found and what to do, and fails', async () =>
     engine: { libtorch: null, loaded: null },
     clip: null,
   });
+});
+
+test('doctor says what videos are read with, or how to have it', async () => {
+  const video = async (path: string) =>
+    JSON.parse((await uafer(['doctor', '--json'], { env: { ...env, PATH: path } })).stdout).video;
+  expect(await video(PATH_WITH_FFMPEG)).toEqual({ ffmpeg: expect.stringMatching(/^\S+$/) });
+  expect(await video('')).toEqual({ problem: expect.stringMatching(/`ffprobe` is not on the PATH.*apt install ffmpeg/) });
 });
 
 test('doctor names a LIBTORCH of another release', async () => {

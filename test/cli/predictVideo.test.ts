@@ -200,10 +200,11 @@ describe('the overlay', () => {
   });
 
   it('of several videos goes into a folder', async () => {
-    copyFileSync(at('short.mp4'), at('other.mp4'));
-    await predict(['short.mp4', 'other.mp4', 'three.jpg', '--overlay', 'drawn', '--plot', 'plots', '--quiet']);
-    expect(readdirSync(at('drawn')).sort()).toEqual(['other.mp4.mp4', 'short.mp4.mp4', 'three.jpg.jpg']);
-    expect(readdirSync(at('plots')).sort()).toEqual(['other.mp4.svg', 'short.mp4.svg']);
+    mkdirSync(at('other'));
+    copyFileSync(at('short.mp4'), at('other/short.mp4'));
+    await predict(['short.mp4', 'other/short.mp4', 'three.jpg', '--overlay', 'drawn', '--plot', 'plots', '--quiet']);
+    expect(readdirSync(at('drawn')).sort()).toEqual(['short.mp4.mp4', 'short.mp4_2.mp4', 'three.jpg.jpg']);
+    expect(readdirSync(at('plots')).sort()).toEqual(['short.mp4.svg', 'short.mp4_2.svg']);
   });
 
   it.skipIf(process.platform === 'win32')('that finds no room is removed, and said; what was printed is whole', async () => {
