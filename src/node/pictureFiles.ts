@@ -7,7 +7,7 @@ import { globSync, isDynamicPattern } from 'tinyglobby';
 import { PICTURE_ENDINGS } from '../codec/endings.js';
 import { UaferError } from '../errors.js';
 import { filesBelow, isFolder, readLines } from '../files.js';
-import { isVideoName } from '../video/endings.js';
+import { isCertainVideoName, isVideoName } from '../video/endings.js';
 
 /** A picture or video and what results call it. */
 export interface NamedPicture {
@@ -65,7 +65,7 @@ export async function* namedPictures(inputs: readonly string[], stdin: NodeJS.Re
 
 const isFile = (input: string) => existsSync(input) && !isFolder(input);
 const isList = (input: string) => LISTS.has(extname(input).toLowerCase());
-const isTaken = (name: string) => PICTURE_ENDINGS.has(extname(name).toLowerCase()) || isVideoName(name);
+const isTaken = (name: string) => PICTURE_ENDINGS.has(extname(name).toLowerCase()) || isCertainVideoName(name);
 
 /** Of a folder or a pattern. */
 function named(input: string): NamedPicture[] {

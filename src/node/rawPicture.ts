@@ -1,5 +1,6 @@
 /** Pixels without a file: rows from the top, pixels from the left. */
 export interface RawPicture {
+  /** Not to be changed before the answer is there. */
   data: Uint8Array | Uint8ClampedArray;
   width: number;
   height: number;

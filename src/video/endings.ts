@@ -8,3 +8,11 @@ const VIDEO_ENDINGS: ReadonlySet<string> = new Set(
 export function isVideoName(name: string): boolean {
   return VIDEO_ENDINGS.has(extname(name).toLowerCase());
 }
+
+/** Endings of programs in TypeScript too. */
+const AMBIGUOUS: ReadonlySet<string> = new Set(['.ts', '.mts']);
+
+/** Whether a file that nobody named, such as one of a folder, is taken for a video. */
+export function isCertainVideoName(name: string): boolean {
+  return isVideoName(name) && !AMBIGUOUS.has(extname(name).toLowerCase());
+}

@@ -10,7 +10,7 @@ import { localFile, ONLY_FILES, run } from './ffmpeg.js';
 export interface VideoFacts {
   /** Frames a second, on average; null where it is not known. */
   rate: number | null;
-  /** In seconds; null where it is not known. */
+  /** Of the video itself, in seconds; null where it is not known. */
   duration: number | null;
   /** As the file says; null where it doesn't. */
   frames: number | null;
@@ -26,6 +26,7 @@ const probed = z.object({
         r_frame_rate: z.string().optional(),
         duration: z.string().optional(),
         nb_frames: z.string().optional(),
+        tags: z.object({ DURATION: z.string().optional() }).optional(),
         disposition: z.object({ attached_pic: z.number().optional() }).optional(),
       }),
     )
@@ -51,7 +52,8 @@ export async function probeVideo(path: string): Promise<VideoFacts> {
   }
   return {
     rate: rateOf(video.avg_frame_rate) ?? rateOf(video.r_frame_rate),
-    duration: positive(format.duration) ?? positive(video.duration),
+    // The whole may last longer, by its sound.
+    duration: positive(video.duration) ?? secondsOf(video.tags?.DURATION) ?? positive(format.duration),
     frames: positive(video.nb_frames),
   };
 }
@@ -73,6 +75,12 @@ const lastLine = (text: string) => text.trim().split('\n').at(-1)?.trim() || 'ff
 function positive(text: string | undefined): number | null {
   const value = Number(text);
   return value > 0 && Number.isFinite(value) ? value : null;
+}
+
+/** Of `00:01:02.500000000`, as Matroska says it. */
+function secondsOf(text: string | undefined): number | null {
+  const [, hours, minutes, seconds] = /^(\d+):(\d+):(\d+(?:\.\d+)?)$/.exec(text ?? '') ?? [];
+  return seconds === undefined ? null : positive(String(3600 * Number(hours) + 60 * Number(minutes) + Number(seconds)));
 }
 
 /** Of `30000/1001`. */

@@ -42,7 +42,7 @@ const MISSING = { seconds: 1, share: 0.02 };
 export async function* readVideo(path: string, options: ReadOptions): AsyncGenerator<VideoFrame> {
   const { rate, duration } = await probeVideo(path);
   let [time, interval] = [0, 0];
-  // Streams of video that are no pictures of a sound file; nothing is opened but files.
+  // V: a stream that is not the cover of a sound file.
   const input = [...ONLY_FILES, '-i', localFile(path), '-map', '0:V:0'];
   for await (const frame of decoded(path, input, rate, options)) {
     interval = Math.max(interval, frame.time - time);
@@ -66,22 +66,12 @@ async function* decoded(
   rate: number | null,
   { every, onProblem, signal: stop }: ReadOptions,
 ): AsyncGenerator<VideoFrame> {
-  // What is filmed upright is decoded upright by default. Pixels that are not square are made so.
+  // ffmpeg turns frames upright by itself. Pixels that are not square are made so.
   const filters = [`select=not(mod(n\\,${every}))`, 'scale=trunc(iw*sar):ih', 'setsar=1', 'showinfo=checksum=0'].join(',');
   const log = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'level+info'];
-  const output = [
-    ...(await passFramesThrough()),
-    '-vf',
-    filters,
-    '-an',
-    '-sn',
-    '-pix_fmt',
-    'rgb24',
-    '-f',
-    'rawvideo',
-    'pipe:1',
-  ];
-  const child = start('ffmpeg', [...log, ...input, ...output], ['ignore', 'pipe', 'pipe']);
+  const output = ['-vf', filters, '-an', '-sn', ...(await passFramesThrough())];
+  const pipe = ['-pix_fmt', 'rgb24', '-f', 'rawvideo', 'pipe:1'];
+  const child = start('ffmpeg', [...log, ...input, ...output, ...pipe], ['ignore', 'pipe', 'pipe']);
   const end = ended('ffmpeg', child);
   const { announced, complaints } = readLog(child);
   const kill = () => child.kill('SIGKILL');
@@ -153,7 +143,8 @@ async function* pictures(
     // Where the size changes on the way, ffmpeg scales to the first one.
     size ??= checkedSize(next.value, name);
     const { width, height } = size;
-    const data = Buffer.allocUnsafeSlow(width * height * CHANNELS);
+    // Without zeros, which would be written over.
+    const data = new Uint8Array(Buffer.allocUnsafeSlow(width * height * CHANNELS).buffer);
     for (let done = 0; done < data.length; ) {
       if (rest.length === 0) {
         const chunk = await chunks.next();

@@ -44,10 +44,16 @@ export function createVideoWriter(path: string, rate: number): VideoWriter {
     for (; last && written < Math.round((time - begun) * rate); written++) await encoder?.write(last.data);
   };
   const gone = () => rmSync(partial, { force: true });
+  /** Where the process ends on the way, as when nobody reads its answers any more. */
+  const abandon = () => {
+    encoder?.kill();
+    gone();
+  };
   return {
     async add(picture, time) {
       if (!encoder) {
         makeFolder(dirname(path));
+        process.once('exit', abandon);
         encoder = await startEncoder(path, partial, format, rate, picture);
         begun = time;
       }
@@ -64,11 +70,14 @@ export function createVideoWriter(path: string, rate: number): VideoWriter {
       } catch (cause) {
         gone();
         throw systemFailure(cause, `${shown(path)} could not be written`) ?? cause;
+      } finally {
+        process.off('exit', abandon);
       }
     },
     async discard() {
       await encoder?.kill();
       if (encoder) gone();
+      process.off('exit', abandon);
     },
   };
 }

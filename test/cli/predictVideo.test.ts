@@ -143,6 +143,7 @@ describe('photos and videos together', () => {
     copyFileSync(at('short.mp4'), at('both/b.mp4'));
     copyFileSync(at('three.jpg'), at('both/a.jpg'));
     writeFileSync(at('both/c.md'), 'left alone');
+    writeFileSync(at('both/program.ts'), 'left alone too');
     const files = async (input: string) => [
       ...new Set(lines((await predict([input, '--json', '--every', '9', '--quiet'])).stdout).map(({ file }) => file)),
     ];
@@ -224,6 +225,22 @@ describe('the overlay', () => {
     expect(readdirSync(folder.path).filter((name) => name.startsWith('full'))).toEqual([]);
     for (const line of lines(said.stdout)) videoLineSchema.parse(line);
   });
+});
+
+it('a reader that has seen enough ends it, and no part of an overlay is left', async () => {
+  const shell = `'${process.execPath}' '${main}' predict film.mp4 --threads 1 --json --overlay unread.mp4 | head -1`;
+  const child = spawn('sh', ['-c', shell], {
+    cwd: folder.path,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let out = '';
+  child.stdout?.on('data', (chunk) => {
+    out += chunk;
+  });
+  await once(child, 'close');
+  expect(lines(out)).toHaveLength(1);
+  expect(readdirSync(folder.path).filter((name) => name.startsWith('unread'))).toEqual([]);
 });
 
 it('the plot shows a row a face, with its expressions', async () => {

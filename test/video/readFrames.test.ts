@@ -42,6 +42,14 @@ const isRed = ({ data, width }: Picture, x: number, y: number) => {
 };
 
 describe('the frames of a video', () => {
+  it('of a file whose sound lasts longer are whole', async () => {
+    for (const name of ['sounding.mkv', 'sounding.mp4']) {
+      runFfmpeg(['-i', at('ten.mp4'), '-f', 'lavfi', '-i', 'sine=d=4', '-c:v', 'copy', '-c:a', 'aac', at(name)]);
+      const { frames, problems } = await read(name);
+      expect({ count: frames.length, problems }).toEqual({ count: 10, problems: [] });
+    }
+  });
+
   it('come in their order, with their numbers and times, upright', async () => {
     const { frames, problems } = await read('ten.mp4');
     expect(problems).toEqual([]);
