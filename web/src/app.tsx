@@ -1,4 +1,4 @@
-import { useEffect, useReducer, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { showTrack, startCamera, stop, videoElement } from './live';
 import { removePicture, showPicture } from './pictures';
 import { savePicture, saveText } from './save';
@@ -16,8 +16,8 @@ import { type Deciding, decided, headline } from './words';
 
 /** The page. */
 export function App() {
-  const [, draw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => onChange(() => draw(undefined as never)), []);
+  const [, setChanges] = useState(0);
+  useEffect(() => onChange(() => setChanges((changes) => changes + 1)), []);
   const state = current();
   const { live, model, risk } = state;
   const picture = live ? null : shownPicture(state);
@@ -286,8 +286,7 @@ function Result({ state, faces, picture }: PhotoProps) {
   if (!face)
     return (
       <p class="message">
-        No face was found. Faces should be at least a twentieth of the picture high and turned to the camera; “Thorough” below
-        finds smaller ones.
+        No face was found. They may be too small, or turned away; “Thorough”, at the bottom of the page, finds more.
       </p>
     );
   const { crops } = picture.answer;

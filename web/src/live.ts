@@ -3,7 +3,7 @@ import { ready } from './model';
 import { withFrame } from './moments';
 import { current, type Live, update } from './store';
 
-/** Longest side of a frame as it is looked at: faces of a fifteenth of it are found. */
+/** Longest side of a frame as it is looked at: the detector makes it smaller still. */
 const LONGEST = 960;
 
 let video: HTMLVideoElement | null = null;
@@ -83,7 +83,6 @@ function createVideo(): HTMLVideoElement {
   const element = document.createElement('video');
   element.muted = true;
   element.playsInline = true;
-  element.loop = false;
   return element;
 }
 
@@ -167,7 +166,8 @@ async function watch(element: HTMLVideoElement, mine: number): Promise<void> {
         time,
         width,
         height,
-        track: shown ?? after.track,
+        // Another face may have been chosen meanwhile.
+        track: after.track === live.track ? (shown ?? after.track) : after.track,
         seen: after.seen + 1,
         dropped,
         rate: times.length,

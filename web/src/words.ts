@@ -62,6 +62,7 @@ export const DECISIONS = {
   reject: 'Not a picture like those it learned from',
 } as const;
 
+/** A choice of words, fitted to nothing. */
 const OF_AMBIGUITY = [
   [0.25, 'People would mostly agree about this face.'],
   [0.5, 'Some people would call it something else.'],
