@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'CHECKPOINT'
   | 'DATA'
   | 'IMAGE'
+  /** More than a stated limit allows. */
+  | 'LIMIT'
   | 'TEXT_TOO_LONG'
   | 'DOWNLOAD'
   | 'DIVERGED'

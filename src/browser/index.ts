@@ -49,6 +49,6 @@ export {
   type FollowOptions,
 } from '../predict/followFaces.js';
 export type { ModelFile } from '../predict/modelFile.js';
-export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
+export type { FacePrediction, ManyPrediction, Prediction, PredictionRequest, PredictOptions } from '../predict/predictor.js';
 export type { PictureInput } from './decode.js';
 export type { ModelFiles, Predictor } from './predictor.js';

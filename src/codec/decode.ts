@@ -13,13 +13,17 @@ export interface DecodeOptions {
    * original (Pillow's `convert('RGB')`): training and evaluation see the stored rows.
    */
   upright?: boolean;
+  /** What the header may claim; more is an error of the code `LIMIT`. When left out 268 million, and more is no picture (`IMAGE`). */
+  mostPixels?: number;
+  /** Seconds after which decoding is given up, with an error of the code `LIMIT`; none when left out. */
+  seconds?: number;
 }
 
 /**
  * Decodes a picture file to RGB: every format of sharp's, and BMP. Grey is repeated, transparency dropped, 16 bits become 8, of an
  * animation the first frame is taken.
  *
- * @throws UaferError `IMAGE` naming the file when it is missing, empty, cut off or no picture.
+ * @throws UaferError `IMAGE` naming the file when it is missing, empty, cut off or no picture; `LIMIT` for more than the options allow.
  */
 export async function decodePicture(path: string, options: DecodeOptions = {}): Promise<Picture> {
   let bytes: Uint8Array;
@@ -32,25 +36,35 @@ export async function decodePicture(path: string, options: DecodeOptions = {}): 
 }
 
 /** As `decodePicture`, of a file's bytes; `name` stands in errors. */
-export async function decodeBytes(bytes: Uint8Array, name: string, { upright = false }: DecodeOptions = {}): Promise<Picture> {
-  const header = readJpegHeader(bytes);
-  const small = header && !upright && (await decodeSmallJpeg(bytes, header));
-  if (small) return { data: small, width: header.width, height: header.height };
+export async function decodeBytes(bytes: Uint8Array, name: string, options: DecodeOptions = {}): Promise<Picture> {
+  const { upright = false, mostPixels = MOST_PIXELS } = options;
   try {
-    return await decodeWithSharp(bytes, upright, header);
+    const header = readJpegHeader(bytes);
+    if (header) requireSize(header, mostPixels);
+    const small = header && !upright && (await decodeSmallJpeg(bytes, header));
+    if (small) return { data: small, width: header.width, height: header.height };
+    return await decodeWithSharp(bytes, options, header).catch((cause) => {
+      // sharp knows no BMP, of which AffectNet has a few.
+      if (isUnsupported(cause) && isBmp(bytes)) return decodeBmpFile(bytes, mostPixels);
+      throw limitOf(cause, options) ?? cause;
+    });
   } catch (cause) {
-    // sharp knows no BMP, of which AffectNet has a few.
-    if (isUnsupported(cause) && isBmp(bytes)) return decodeBmpFile(bytes, name);
-    throw unreadable(name, cause);
+    const limited = cause instanceof BeyondLimit && (options.mostPixels !== undefined || options.seconds !== undefined);
+    throw unreadable(name, cause, limited ? 'LIMIT' : 'IMAGE');
   }
 }
 
-async function decodeWithSharp(bytes: Uint8Array, upright: boolean, header: JpegHeader | null): Promise<Picture> {
+async function decodeWithSharp(
+  bytes: Uint8Array,
+  { upright = false, mostPixels = MOST_PIXELS, seconds = 0 }: DecodeOptions,
+  header: JpegHeader | null,
+): Promise<Picture> {
   const sharp = await loadSharp();
   // sharp takes a twentieth of a photo's whole time to say a JPEG's profile.
-  const profile = async () => (header ? header.profile : (await sharp(bytes).metadata()).icc);
+  const profile = async () => (header ? header.profile : (await sharp(bytes, { limitInputPixels: mostPixels }).metadata()).icc);
   const ignoreIcc = !upright || isSrgb(await profile());
-  const image = sharp(bytes, { failOn: 'error', ignoreIcc, autoOrient: upright });
+  const reading = { failOn: 'error', ignoreIcc, autoOrient: upright, limitInputPixels: mostPixels } as const;
+  const image = sharp(bytes, reading).timeout({ seconds });
   const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({
     resolveWithObject: true,
   });
@@ -84,33 +98,46 @@ function isBmp(bytes: Uint8Array): boolean {
   return bytes[0] === 0x42 && bytes[1] === 0x4d; // BM
 }
 
-function decodeBmpFile(bytes: Uint8Array, name: string): Picture {
-  try {
-    requireBmpSize(bytes);
-    const { data, width, height } = decodeBmp(Buffer.from(bytes), { toRGBA: true });
-    return { data: withoutAlpha(data), width, height };
-  } catch (cause) {
-    throw unreadable(name, cause);
-  }
+function decodeBmpFile(bytes: Uint8Array, mostPixels: number): Picture {
+  requireBmpSize(bytes, mostPixels);
+  const { data, width, height } = decodeBmp(Buffer.from(bytes), { toRGBA: true });
+  return { data: withoutAlpha(data), width, height };
 }
 
 /** sharp's own limit for the other formats: 268 megapixels. */
 const MOST_PIXELS = 0x3fff ** 2;
 
 /** The decoder takes as much memory as the header claims. */
-function requireBmpSize(bytes: Uint8Array): void {
+function requireBmpSize(bytes: Uint8Array, mostPixels: number): void {
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 26) throw new Error('it is cut off');
   const [width, height] = [header.getInt32(18, true), Math.abs(header.getInt32(22, true))];
-  if (width <= 0 || width * height > MOST_PIXELS)
-    throw new Error(`its header claims ${width} x ${height} pixels, and ${MOST_PIXELS} are the most`);
+  requireSize({ width: width > 0 ? width : Number.POSITIVE_INFINITY, height }, mostPixels, `${width} x ${height}`);
 }
 
-function unreadable(name: string, cause: unknown): UaferError {
+class BeyondLimit extends Error {}
+
+function requireSize(
+  { width, height }: { width: number; height: number },
+  mostPixels: number,
+  claimed = `${width} x ${height}`,
+): void {
+  if (!(width * height <= mostPixels))
+    throw new BeyondLimit(`its header claims ${claimed} pixels, and ${mostPixels} are the most`);
+}
+
+/** What sharp says when it stops at a limit, in our words; null for anything else. */
+function limitOf(cause: unknown, { mostPixels = MOST_PIXELS, seconds }: DecodeOptions): BeyondLimit | null {
+  const { message } = cause as Error;
+  if (/exceeds pixel limit/.test(message)) return new BeyondLimit(`it has more pixels than ${mostPixels}, which are the most`);
+  return /^timeout/.test(message) ? new BeyondLimit(`decoding it takes more than ${seconds} s`) : null;
+}
+
+function unreadable(name: string, cause: unknown, code: 'IMAGE' | 'LIMIT' = 'IMAGE'): UaferError {
   const reason = reasonOf(cause)
     .trim()
     .replace(/\s*\n\s*/g, '; ');
-  return new UaferError('IMAGE', `${shown(name)} cannot be read as a picture: ${shown(reason)}`, { cause });
+  return new UaferError(code, `${shown(name)} cannot be read as a picture: ${shown(reason)}`, { cause });
 }
 
 function repeatGrey(grey: Uint8Array): Uint8Array {

@@ -13,17 +13,12 @@
  *
  * @packageDocumentation
  */
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { decodeBytes, decodePicture } from '../codec/decode.js';
 import { UaferError } from '../errors.js';
-import type { Detector, DetectorName } from '../faces/types.js';
 import type { Picture } from '../image/picture.js';
-import { loadNetwork } from '../onnx/network.js';
 import { createPredictorFrom, type Predictor as GenericPredictor } from '../predict/predictor.js';
-import { createPhotoDetector } from '../runtime/detectors.js';
-import { defaultModel, modelFolder, readModelFolder } from '../runtime/modelFolder.js';
-import { type Backend, loadOnnxRuntime } from '../runtime/onnxRuntime.js';
+import { loadPredictorParts, type PredictorOptions } from '../runtime/predictorParts.js';
 import type { RawPicture } from './rawPicture.js';
 
 /** A picture: a path, a URL of a file, a file's bytes, or pixels. */
@@ -31,35 +26,11 @@ export type PictureInput = string | URL | Uint8Array | RawPicture;
 
 export type Predictor = GenericPredictor<PictureInput>;
 
-export interface PredictorOptions {
-  /** A folder that `uafer export` wrote, or the name of a model that `uafer download` fetched; the model of the package when left out. */
-  model?: string;
-  /** `blazeface` (the default) is many times faster, `mtcnn` finds smaller and more turned faces. */
-  detector?: DetectorName;
-  /** Threads that one run of a network may use; by default up to 4, as many as there are processors. */
-  threads?: number;
-  /** The native ONNX Runtime where it works, else WebAssembly, when left out. */
-  backend?: Backend;
-}
-
-const MOST_THREADS = 4;
-
 /** Loads a model and makes ready to predict. Throws `DATA` naming the file that is missing or damaged, `USAGE` for an option. */
 export async function createPredictor(options: PredictorOptions = {}): Promise<Predictor> {
-  const { detector = 'blazeface', threads = Math.min(MOST_THREADS, availableParallelism()) } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > 256)
-    throw new UaferError('USAGE', `threads: expected a whole number from 1 to 256, got ${threads}.`);
-  if (detector !== 'blazeface' && detector !== 'mtcnn')
-    throw new UaferError('USAGE', `detector: expected blazeface or mtcnn, got ${JSON.stringify(detector)}.`);
-  const folder = options.model === undefined ? defaultModel() : modelFolder(options.model);
-  const { model, network } = await readModelFolder(folder);
-  const { runtime, backend, name } = await loadOnnxRuntime(options.backend);
   return createPredictorFrom<PictureInput>({
-    model,
-    network: await loadNetwork(runtime, network, { name: network, threads }),
-    detector: (): Promise<Detector> => createPhotoDetector(detector, { threads, backend }),
+    ...(await loadPredictorParts(options)),
     decode: (input, { stored }) => decodeInput(input, !stored),
-    backend: `${name} (${backend === 'native' ? 'native' : 'WebAssembly'})`,
   });
 }
 
@@ -107,6 +78,7 @@ export {
   type FollowOptions,
 } from '../predict/followFaces.js';
 export type { ModelFile } from '../predict/modelFile.js';
-export type { FacePrediction, ManyPrediction, Prediction, PredictOptions } from '../predict/predictor.js';
+export type { FacePrediction, ManyPrediction, Prediction, PredictionRequest, PredictOptions } from '../predict/predictor.js';
+export type { PredictorOptions } from '../runtime/predictorParts.js';
 export { predictCamera, predictVideo, type VideoFramePrediction, type VideoOptions } from './predictVideo.js';
 export type { RawPicture } from './rawPicture.js';

@@ -21,6 +21,13 @@ export interface PredictOptions {
   abstain?: number;
   /** Adds what each patch of the face says for each class. */
   heatmap?: boolean;
+  /** A picture with more faces is an error of the code `LIMIT` instead of an answer: what one picture may cost. */
+  mostFaces?: number;
+}
+
+/** A picture among others that are predicted together, with what is asked of it. */
+export interface PredictionRequest<Input> extends PredictOptions {
+  input: Input;
 }
 
 /** A face and what the model says of it. Positions are in pixels of the upright picture. */
@@ -48,8 +55,13 @@ export interface Predictor<Input> extends AsyncDisposable {
   readonly model: ModelFile;
   /** What it runs on, in words: `onnxruntime-node 1.17.0 (native)`, `WebAssembly, 4 threads`. */
   readonly backend: string;
-  /** Throws `IMAGE` for what cannot be decoded, `USAGE` once it is closed. Calls may overlap. */
+  /** Throws `IMAGE` for what cannot be decoded, `LIMIT`, `USAGE` once it is closed. Calls may overlap. */
   predict(input: Input, options?: PredictOptions): Promise<Prediction>;
+  /**
+   * Predictions of pictures that are asked for with different options, in their order; their faces go through the network together. In place of
+   * a picture that cannot be read, or has too many faces, its error stands. All are in memory at once: for batches, of a service for example.
+   */
+  predictTogether(requests: readonly PredictionRequest<Input>[]): Promise<(Prediction | UaferError)[]>;
   /**
    * Predictions in the order of the inputs, which are taken as they are needed: memory stays bounded however many there are. Faces of
    * several pictures go through the network together. A picture that cannot be read is an entry with its error.
@@ -86,7 +98,11 @@ interface ReadyPicture {
   width: number;
   height: number;
   faces: Ready[];
+  options: PredictOptions;
 }
+
+/** A picture before it is known what is asked of it. */
+type FoundPicture = Omit<ReadyPicture, 'options'>;
 
 export function createPredictorFrom<Input>(parts: PredictorParts<Input>): Predictor<Input> {
   const { model, network, decode } = parts;
@@ -98,19 +114,24 @@ export function createPredictorFrom<Input>(parts: PredictorParts<Input>): Predic
 
   const prepare = async (input: Input, options: PredictOptions): Promise<ReadyPicture> => {
     const picture = await decode(input, { stored: options.aligned ?? false });
-    if (options.aligned) return alreadyAligned(picture, model);
+    if (options.aligned) return { ...alreadyAligned(picture, model), options };
     detector ??= parts.detector();
-    return findFaces(picture, await detector, model, options.faces ?? 'all');
+    return { ...(await findFaces(picture, await detector, model, options)), options };
   };
-  const answers = async (pictures: readonly ReadyPicture[], options: PredictOptions): Promise<Prediction[]> => {
-    const faces = pictures.flatMap((picture) => picture.faces);
+  const answers = async (pictures: readonly ReadyPicture[]): Promise<Prediction[]> => {
+    const faces = pictures.flatMap((picture) => picture.faces.map((face) => ({ ...face, options: picture.options })));
     const found: FacePrediction[] = [];
     for (let from = 0; from < faces.length; from += BATCH) {
       const batch = faces.slice(from, from + BATCH);
       const outputs = await run(batch);
-      found.push(...batch.map(({ face }, i) => facePrediction(face, outputs, i, model, options)));
+      found.push(...batch.map(({ face, options }, i) => facePrediction(face, outputs, i, model, options)));
     }
     return pictures.map(({ width, height, faces: own }) => ({ width, height, faces: found.splice(0, own.length) }));
+  };
+  /** The predictions of what is ready, and the errors, in their order. */
+  const answersAround = async (group: readonly (ReadyPicture | UaferError)[]): Promise<(Prediction | UaferError)[]> => {
+    const made = await answers(group.filter((each) => !(each instanceof UaferError)) as ReadyPicture[]);
+    return group.map((each) => (each instanceof UaferError ? each : (made.shift() as Prediction)));
   };
   /** Work that `close` waits for. */
   const tracked = <T>(work: () => Promise<T>): Promise<T> => {
@@ -134,17 +155,22 @@ export function createPredictorFrom<Input>(parts: PredictorParts<Input>): Predic
     predict: (input, options = {}) =>
       tracked(async () => {
         checkOptions(options);
-        return (await answers([await prepare(input, options)], options))[0] as Prediction;
+        return (await answers([await prepare(input, options)]))[0] as Prediction;
+      }),
+    predictTogether: (requests) =>
+      tracked(async () => {
+        for (const options of requests) checkOptions(options);
+        return answersAround(
+          await Promise.all(requests.map(({ input, ...options }) => prepare(input, options).catch(pictureError))),
+        );
       }),
     async *predictMany(inputs, options = {}) {
       checkOptions(options);
       let index = 0;
       for await (const group of grouped(inputs, (input) => tracked(() => prepare(input, options)))) {
-        const ready = group.filter((each) => !(each instanceof UaferError)) as ReadyPicture[];
-        const made = await tracked(() => answers(ready, options));
-        for (const each of group) {
+        for (const each of await tracked(() => answersAround(group))) {
           if (each instanceof UaferError) yield { index: index++, error: each };
-          else yield { index: index++, prediction: made.shift() as Prediction };
+          else yield { index: index++, prediction: each };
         }
       }
     },
@@ -164,13 +190,15 @@ function checkOutputs(network: Network, { answer, calibration }: ModelFile): voi
   );
 }
 
-function checkOptions({ abstain }: PredictOptions): void {
+function checkOptions({ abstain, mostFaces }: PredictOptions): void {
+  if (mostFaces !== undefined && !(Number.isInteger(mostFaces) && mostFaces > 0))
+    throw new UaferError('USAGE', `mostFaces: expected a whole number of at least 1, got ${mostFaces}.`);
   if (abstain === undefined || (abstain >= 0 && abstain <= 1)) return;
   throw new UaferError('USAGE', `abstain: expected an uncertainty from 0 to 1, got ${abstain}.`);
 }
 
 /** The picture itself as the only face, brought to the model's size as in evaluation; of an oblong one the middle. */
-function alreadyAligned(picture: Picture, { preprocessing }: ModelFile): ReadyPicture {
+function alreadyAligned(picture: Picture, { preprocessing }: ModelFile): FoundPicture {
   const { width, height } = picture;
   // The network makes it grey, where it shall be.
   const pixels = toSquare(picture, { ...preprocessing, colour: 'rgb', centerCrop: true }, 'the picture');
@@ -181,10 +209,12 @@ async function findFaces(
   picture: Picture,
   detector: Detector,
   { preprocessing }: ModelFile,
-  selection: Selection,
-): Promise<ReadyPicture> {
+  { faces: selection = 'all', mostFaces = Number.POSITIVE_INFINITY }: PredictOptions,
+): Promise<FoundPicture> {
   const { width, height } = picture;
   const chosen = selectFaces(await detector.detect(picture), selection, picture);
+  if (chosen.length > mostFaces)
+    throw new UaferError('LIMIT', `The picture shows ${chosen.length} faces, and ${mostFaces} are the most.`);
   const faces = chosen.flatMap((face) => {
     const aligned = alignFace(picture, snapped(face), { style: 'similarity', size: preprocessing.imageSize, margin: 0 });
     return aligned ? [{ face, pixels: aligned.data }] : [];
@@ -262,10 +292,7 @@ async function* grouped<Input>(
 }
 
 function start<Input>(input: Input, prepare: (input: Input) => Promise<ReadyPicture>): UnderWay {
-  const result = prepare(input).catch((error: unknown) => {
-    if (error instanceof UaferError && error.code === 'IMAGE') return error;
-    throw error;
-  });
+  const result = prepare(input).catch(pictureError);
   const underWay: UnderWay = { result, ended: false };
   const end = () => {
     underWay.ended = true;
@@ -273,6 +300,12 @@ function start<Input>(input: Input, prepare: (input: Input) => Promise<ReadyPict
   // A failure is thrown when its turn comes; until then it is no unhandled rejection.
   result.then(end, end);
   return underWay;
+}
+
+/** What is wrong with one picture, and is the answer to it; throws what is wrong with more. */
+function pictureError(error: unknown): UaferError {
+  if (error instanceof UaferError && (error.code === 'IMAGE' || error.code === 'LIMIT')) return error;
+  throw error;
 }
 
 /** Turns of the microtask queue that an iterator needs for an input that is at hand. */

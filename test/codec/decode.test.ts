@@ -98,6 +98,27 @@ describe('decodePicture', () => {
     );
   });
 
+  it.each(['png', 'jpeg', 'tiff', 'bmp'] as const)('decodes no %s with more pixels than are asked for', async (format) => {
+    const bytes = format === 'bmp' ? bmp() : await source().toFormat(format).toBuffer();
+    const { width, height } = await decodeBytes(bytes, 'a');
+    await expect(decodeBytes(bytes, 'a', { mostPixels: width * height })).resolves.toMatchObject({ width, height });
+    await expect(decodeBytes(bytes, 'a', { mostPixels: width * height - 1 })).rejects.toMatchObject({
+      code: 'LIMIT',
+      message: expect.stringMatching(new RegExp(`^a cannot be read as a picture: it.* ${width * height - 1}.* the most$`)),
+    });
+  });
+
+  it('gives up after the seconds that are asked for', async () => {
+    // Whole in memory before its first row, then a profile: seconds of work, and the least that can be asked for is one.
+    const red = { width: 11_000, height: 11_000, channels: 3, background: 'red' } as const;
+    const png = { compressionLevel: 1, progressive: true };
+    const large = await sharp({ create: red }).withIccProfile('p3').png(png).toBuffer();
+    await expect(decodeBytes(large, 'a', { upright: true, seconds: 1 })).rejects.toMatchObject({
+      code: 'LIMIT',
+      message: 'a cannot be read as a picture: decoding it takes more than 1 s',
+    });
+  });
+
   it('turns a photo upright when asked to', async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, 'a.png');

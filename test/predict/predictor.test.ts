@@ -113,6 +113,18 @@ describe('one picture', () => {
     expect((await predictor.predict({ percent: 60, faces: 1 })).faces[0]).not.toHaveProperty('heatmap');
   });
 
+  it('with more faces than are allowed is an error, before the network has worked on it', async () => {
+    const { all, batches } = parts();
+    const predictor = createPredictorFrom(all);
+    expect((await predictor.predict({ percent: 80, faces: 2 }, { mostFaces: 2 })).faces).toHaveLength(2);
+    await expect(predictor.predict({ percent: 80, faces: 3 }, { mostFaces: 2 })).rejects.toMatchObject({
+      code: 'LIMIT',
+      message: 'The picture shows 3 faces, and 2 are the most.',
+    });
+    expect(batches).toEqual([2]);
+    await expect(predictor.predict({ percent: 80, faces: 1 }, { mostFaces: 0 })).rejects.toThrow(/mostFaces: expected/);
+  });
+
   it('may be asked for while another one is under way', async () => {
     const predictor = createPredictorFrom(parts().all);
     const both = await Promise.all([80, 30].map((percent) => predictor.predict({ percent, faces: 3, after: percent / 10 })));
@@ -209,4 +221,41 @@ it('refuses a network of another model, and an option out of its range', async (
   await expect(predictor.predict({ percent: 1, faces: 0 }, { abstain: 2 })).rejects.toThrow(
     /abstain: expected an uncertainty from 0 to 1/,
   );
+});
+
+describe('pictures together', () => {
+  it('go through the network at once, each with what is asked of it, and an error stands in its place', async () => {
+    const { all, batches } = parts();
+    const predictor = createPredictorFrom(all);
+    const answers = await predictor.predictTogether([
+      { input: { percent: 80, faces: 2, after: 5 } },
+      { input: { percent: 20, faces: 1, broken: true } },
+      { input: { percent: 30, faces: 3 }, faces: 'largest', abstain: 0 },
+      { input: { percent: 30, faces: 3 }, mostFaces: 2 },
+      { input: { percent: 60, faces: 0 }, aligned: true },
+    ]);
+    expect(
+      answers.map((each) =>
+        each instanceof UaferError ? each.code : each.faces.map(({ expression, decision }) => [expression, decision]),
+      ),
+    ).toEqual([
+      [
+        ['happy', null],
+        ['happy', null],
+      ],
+      'IMAGE',
+      [['sad', 'reject']],
+      'LIMIT',
+      [['happy', null]],
+    ]);
+    expect(batches).toEqual([4]);
+  });
+
+  it('fail together where a fault is not of one picture', async () => {
+    const predictor = createPredictorFrom(parts({ detector: () => Promise.reject(new Error('no detector')) }).all);
+    await expect(
+      predictor.predictTogether([{ input: { percent: 1, faces: 0 } }, { input: { percent: 1, faces: 0 } }]),
+    ).rejects.toThrow('no detector');
+    await expect(predictor.predictTogether([{ input: { percent: 1, faces: 0 }, abstain: 2 }])).rejects.toThrow(/abstain/);
+  });
 });
