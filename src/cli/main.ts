@@ -49,6 +49,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'say which expressions faces show, with probability and uncertainty; needs no training engine',
     load: async () => (await import('./predict.js')).addPredict,
   },
+  serve: {
+    description: 'answer over HTTP which expressions faces show: pictures in, JSON out',
+    load: async () => (await import('./serve.js')).addServe,
+  },
   align: {
     description: 'find faces in photos and align them for training or prediction',
     load: async () => (await import('./align.js')).addAlign,
