@@ -4,12 +4,8 @@ import { type ErrorCode, UaferError } from './errors.js';
 import { reasonOf, systemFailure } from './systemErrors.js';
 
 export interface Threads<Job, Result> {
-  /**
-   * Gives a job to the thread that is idle first. Its `UaferError` comes back as one.
-   *
-   * @param memory buffers of the job that are handed over instead of copied
-   */
-  run(job: Job, memory?: readonly ArrayBuffer[]): Promise<Result>;
+  /** Gives a job to the thread that is idle first. Its `UaferError` comes back as one. */
+  run(job: Job): Promise<Result>;
   /** Finishes the work in hand; what has not begun is rejected with `INTERRUPTED`. */
   close(): Promise<void>;
 }
@@ -44,9 +40,9 @@ export function createThreads<Job, Result>({ module, count, data }: ThreadsOptio
   let closed = false;
   const interrupted = () => new UaferError('INTERRUPTED', 'The threads were closed before this work had begun.');
   return {
-    async run(job, memory = []) {
+    async run(job) {
       if (closed) throw interrupted();
-      const answer = await pool.run(job, { transferList: [...memory] }).catch((error: Error) => {
+      const answer = await pool.run(job).catch((error: Error) => {
         throw closed ? interrupted() : error;
       });
       if ('result' in answer) return answer.result;

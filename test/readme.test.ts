@@ -10,7 +10,7 @@ import { FERPLUS_CLASSES } from '#uafer/data/ferplus.js';
 import { scope, type Tensor } from '#uafer/engine/index.js';
 import { engineHome, locateLibtorch } from '#uafer/engine/locate.js';
 import { writeSafetensors } from '#uafer/engine/safetensors.js';
-import { type Outcome, uafer } from './cli/run.js';
+import { main, type Outcome, uafer } from './cli/run.js';
 import { type ExampleFace, fewFaces, writeAffectnet, writeRafdb } from './support/exampleFaces.js';
 import { PATH_WITH_FFMPEG, runFfmpeg } from './support/ffmpeg.js';
 import {
@@ -33,6 +33,8 @@ const fenced = (language: string) =>
 const shellCommands = fenced('sh')
   .flatMap((block) => block.trim().split('\n'))
   .flatMap((line) => line.split('&&').map((command) => command.trim()));
+/** Does not end by itself. */
+const SERVE = 'npx uafer serve';
 /** What stands in backticks outside the fenced blocks. */
 const inlineCode = [...readme.replace(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string);
 /** Options for a training run, from the table. */
@@ -76,6 +78,29 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('the commands of the README', () => {
   test('there are some of every kind', () => {
     for (const all of [uaferLines(), npmLines(), optionRows, inlineEvaluations]) expect(all.length).toBeGreaterThan(1);
+  });
+
+  test('the service starts and answers as printed', async () => {
+    const [serve, ask] = fenced('sh')
+      .map((block) => block.trim().split('\n'))
+      .find(([first]) => first === SERVE) as [string, string];
+    const child = spawn(process.execPath, [main, ...serve.split(' ').slice(2), '--port', '0'], { cwd: ROOT });
+    try {
+      const url = await new Promise<string>((resolve, reject) => {
+        let said = '';
+        child.on('close', () => reject(new Error(said)));
+        child.stderr.on('data', (chunk) => {
+          said += chunk;
+          const found = /listens on (http:\S+)\. /.exec(said)?.[1];
+          if (found) resolve(found);
+        });
+      });
+      const { code, stdout, stderr } = await run('sh', ['-c', ask.replace('http://127.0.0.1:8080', url)], { cwd: ROOT });
+      expect({ code, stderr }).toEqual({ code: 0, stderr });
+      expect(JSON.parse(stdout).pictures).toMatchObject([{ file: 'three.jpg', faces: [{ decision: expect.any(String) }] }]);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   test.each(uaferLines())('%s', async (command) => {
@@ -122,6 +147,7 @@ describe('the commands of the README', () => {
         'calibrate',
         'export',
         'predict',
+        'serve',
         'align',
         'prepare ckplus',
         'download',
@@ -177,7 +203,7 @@ test('files that are linked or named are there', () => {
 });
 
 function uaferLines(): string[] {
-  return shellCommands.filter((command) => command.startsWith('npx uafer '));
+  return shellCommands.filter((command) => command.startsWith('npx uafer ') && command !== SERVE);
 }
 
 function npmLines(): string[] {

@@ -56,7 +56,9 @@ export function addServe(command: Command): void {
     )
     .addOption(number('--threads <n>', 'threads that a network may use', 1, 256, Math.min(4, availableParallelism())))
     .addOption(new Option('--backend <name>', 'native where it works, else wasm, when left out').choices(['native', 'wasm']))
-    .addOption(number('--workers <n>', 'threads that predict, each with the networks in memory', 1, 64, SERVE_BATCHING.workers))
+    .addOption(
+      number('--workers <n>', 'processes that predict, each with the networks in memory', 1, 64, SERVE_BATCHING.workers),
+    )
     .addOption(number('--batch <n>', 'pictures that are predicted together at most', 1, 64, SERVE_BATCHING.most))
     .addOption(number('--gather <ms>', 'how long a picture waits for others', 0, 1000, SERVE_BATCHING.waitMs))
     .addOption(number('--queue <n>', 'pictures that may wait; one more is told to come later', 1, 100_000, SERVE_LIMITS.queue))

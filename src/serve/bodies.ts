@@ -7,13 +7,13 @@ import { Problem } from './problems.js';
 import { type AskedOptions, jsonRequestSchema, optionsSchema } from './schemas.js';
 import { requestBytes, type ServeLimits } from './settings.js';
 
-export interface NamedPicture {
+interface NamedPicture {
   /** As the client calls it; stands in the answer. */
   file: string;
-  bytes: Uint8Array;
+  bytes: Buffer;
 }
 
-export interface Asked {
+interface Asked {
   pictures: NamedPicture[];
   options: AskedOptions;
 }
@@ -49,7 +49,7 @@ export async function readBody(request: FastifyRequest, reader: BodyReader): Pro
 async function readJson(body: Readable, query: readonly Entry[], reader: BodyReader): Promise<Asked> {
   const text = await collect(body, requestBytes(reader.limits), 'The request', reader);
   const { pictures, ...rest } = checked(jsonRequestSchema(reader.limits), parsed(text));
-  const coded = pictures.map(({ file, data }, i) => ({ file: nameOf(file, i), bytes: owned(Buffer.from(data, 'base64')) }));
+  const coded = pictures.map(({ file, data }, i) => ({ file: nameOf(file, i), bytes: Buffer.from(data, 'base64') }));
   if (coded.some(({ bytes }) => bytes.length > reader.limits.bytes)) throw tooLarge('A picture', reader.limits.bytes);
   return {
     pictures: coded,
@@ -57,7 +57,7 @@ async function readJson(body: Readable, query: readonly Entry[], reader: BodyRea
   };
 }
 
-function parsed(bytes: Uint8Array): unknown {
+function parsed(bytes: Buffer): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
@@ -154,7 +154,7 @@ const tooLarge = (what: string, most: number) =>
   new Problem('too-large', `${what} has more than ${most} bytes, which are the most (\`uafer serve --max-bytes\`).`);
 
 /** All bytes of a stream, which is left as it is when the reading ends early. */
-function collect(stream: Readable, most: number, what: string, { signal, onBytes }: BodyReader): Promise<Uint8Array> {
+function collect(stream: Readable, most: number, what: string, { signal, onBytes }: BodyReader): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
   return new Promise((resolve, reject) => {
@@ -179,7 +179,7 @@ function collect(stream: Readable, most: number, what: string, { signal, onBytes
       if (length > most) return fail(tooLarge(what, most));
       chunks.push(chunk);
     };
-    const onEnd = () => end(() => resolve(joined(chunks, length)));
+    const onEnd = () => end(() => resolve(Buffer.concat(chunks, length)));
     const onError = (error: Error) => fail(error);
     const onClose = () => fail(new Problem('malformed', 'The body is cut off.'));
     const onAbort = () => fail(signal.reason);
@@ -188,19 +188,6 @@ function collect(stream: Readable, most: number, what: string, { signal, onBytes
     stream.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
   });
 }
-
-/** In memory of its own, so that it can be handed to a thread. */
-function joined(chunks: readonly Buffer[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-const owned = (bytes: Buffer): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes));
 
 /** A promise that a signal rejects, until it is forgotten. */
 function aborted(signal: AbortSignal): { promise: Promise<never>; forget(): void } {

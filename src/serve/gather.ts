@@ -1,6 +1,6 @@
 /** Gathers what comes one by one into batches: a little waiting, so that what comes together is worked on together. */
 
-export interface Gatherer<Item, Result> {
+interface Gatherer<Item, Result> {
   /** The result of an item. Rejects with the signal's reason when it is aborted while the item waits, and the item is dropped. */
   add(item: Item, signal: AbortSignal): Promise<Result>;
   /** Milliseconds for which the batch that was begun first has been worked on; 0 when none is. */

@@ -1,11 +1,12 @@
 /** What `/metrics` says, in Prometheus' format. No label comes from a request: their values are our own words, so that their number is bounded. */
 
 import type { ServePackages } from './packages.js';
-import type { PredictorFacts } from './predictThread.js';
+import type { PredictorFacts } from './predictProcess.js';
 import { PROBLEM_KINDS, type ProblemKind } from './problems.js';
 import type { ServiceWatcher } from './service.js';
 
-export interface Metrics extends ServiceWatcher {
+export interface Metrics extends Omit<ServiceWatcher, 'ended'> {
+  processEnded(): void;
   /** The type of `text`. */
   readonly type: string;
   text(): Promise<string>;
@@ -35,7 +36,7 @@ export function createMetrics({ prometheus }: ServePackages): Metrics {
   });
   const stages = new Histogram({
     name: 'uafer_stage_seconds',
-    help: "A picture's waiting for memory, decoding, and prediction (with its waiting for a batch).",
+    help: "A picture's waiting for memory, and its decoding and prediction, with the waiting for a batch.",
     labelNames: ['stage'],
     buckets: SECONDS,
     registers,
@@ -71,6 +72,11 @@ export function createMetrics({ prometheus }: ServePackages): Metrics {
     labelNames: ['kind'],
     registers,
   });
+  const ends = new Counter({
+    name: 'uafer_process_ends_total',
+    help: 'Processes that predict and ended by themselves; another one took the place of each.',
+    registers,
+  });
   // What has not happened yet is 0, not absent: a rate of it can be asked for.
   for (const kind of [...PROBLEM_KINDS, 'gone'] as const) errors.inc({ kind }, 0);
   for (const decision of ['report', 'ambiguous', 'reject', 'none']) decisions.inc({ decision }, 0);
@@ -90,6 +96,7 @@ export function createMetrics({ prometheus }: ServePackages): Metrics {
       faces.observe(found);
       batchSeconds.observe(seconds);
     },
+    processEnded: () => ends.inc(),
     stage: (stage, seconds) => stages.observe({ stage }, seconds),
     describe({ model, backend }, version, waiting, limit) {
       const info = { version, model: model.name, precision: model.network.precision, backend };

@@ -51,6 +51,6 @@ const HEADERS: Readonly<Record<string, string>> = {
 export async function addPage(app: FastifyInstance, { files }: ServePackages, folder: string): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook('onSend', async (_, reply) => void reply.headers(HEADERS));
-    await scope.register(files, { root: folder, dotfiles: 'deny', decorateReply: false });
+    await scope.register(files, { root: folder, dotfiles: 'ignore', decorateReply: false });
   });
 }

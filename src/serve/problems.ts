@@ -96,6 +96,7 @@ export class Problem extends Error {
 
 const BY_STATUS: Readonly<Record<number, ProblemKind>> = {
   400: 'malformed',
+  403: 'not-found',
   404: 'not-found',
   406: 'malformed',
   408: 'upload-timeout',

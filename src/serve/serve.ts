@@ -42,7 +42,8 @@ export async function startService(settings: ServeSettings): Promise<RunningServ
   });
   const packages = await loadPackages();
   const metrics = createMetrics(packages);
-  const service = await createService(settings, metrics);
+  let onEnd = (_reason: string): void => {};
+  const service = await createService(settings, { ...metrics, ended: (reason) => onEnd(reason) });
   try {
     const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
     metrics.describe(service, version, () => service.waiting, settings.limits.queue);
@@ -50,6 +51,10 @@ export async function startService(settings: ServeSettings): Promise<RunningServ
     onReload = (error, count) => {
       if (error) app.log.error(`${error.message} The ${count} tokens from before stay.`);
       else app.log.info(`${count} tokens are known now.`);
+    };
+    onEnd = (reason) => {
+      metrics.processEnded();
+      app.log.error(`${reason}; another one takes its place`);
     };
     await app.listen({ host: settings.host, port: settings.port }).catch((error) => {
       throw listenError(error, settings);

@@ -157,7 +157,10 @@ export async function createServer(parts: ServerParts): Promise<Server> {
   app.get('/openapi.json', async () => description);
   app.get('/healthz', async () => {
     if (service.healthy) return { status: 'ok' };
-    throw new Problem('not-ready', 'A thread of the service does not end its work: the service should be started again.');
+    throw new Problem(
+      'not-ready',
+      'Nothing predicts, or does not end its work. Unless that passes, the service should be started again.',
+    );
   });
   app.get('/readyz', async () => {
     if (!draining) return { status: 'ready' };

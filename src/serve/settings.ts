@@ -24,7 +24,7 @@ export interface ServeBatching {
   most: number;
   /** Milliseconds that a picture waits for others that are under way. */
   waitMs: number;
-  /** Threads that predict; each holds the networks once. */
+  /** Processes that predict; each holds the networks once. */
   workers: number;
 }
 

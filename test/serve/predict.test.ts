@@ -175,7 +175,6 @@ describe('beside it', () => {
     for (const [name, least] of [
       ['uafer_request_seconds_count{route="/v1/predict",method="POST",status="200"}', 1],
       ['uafer_request_seconds_count{route="other",method="other",status="404"}', 1],
-      ['uafer_stage_seconds_count{stage="decode"}', 1],
       ['uafer_stage_seconds_count{stage="predict"}', 1],
       ['uafer_batch_faces_sum', 3],
       ['uafer_faces_total{decision="reject"}', 3],
