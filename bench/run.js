@@ -6,7 +6,22 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const NAMES = ['step', 'load', 'backbone', 'align', 'predict', 'peers', 'trust', 'method', 'outliers', 'video', 'web', 'serve', 'serveSoak'];
+const NAMES = [
+  'step',
+  'load',
+  'backbone',
+  'align',
+  'predict',
+  'peers',
+  'trust',
+  'method',
+  'outliers',
+  'video',
+  'web',
+  'serve',
+  'serveSoak',
+  'serveSchema',
+];
 const [name = '', ...options] = process.argv.slice(2);
 const script = fileURLToPath(new URL(`${name}.js`, import.meta.url));
 if (!NAMES.includes(name) || !existsSync(script)) {

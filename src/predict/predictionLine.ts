@@ -17,7 +17,7 @@ export const answerSchema = z.object({
   risk: share,
   decision: z.enum(['report', 'ambiguous', 'reject']).nullable(),
   /** Of an ambiguous face: the two expressions that people would name. */
-  candidates: z.tuple([z.string(), z.string()]).optional(),
+  candidates: z.array(z.string()).length(2).optional(),
   /** Of a model with conformal sets: the expressions among which the right one is, the most probable first. */
   set: z.array(z.string()).optional(),
 });

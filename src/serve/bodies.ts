@@ -53,7 +53,7 @@ async function readJson(body: Readable, query: readonly Entry[], reader: BodyRea
   if (coded.some(({ bytes }) => bytes.length > reader.limits.bytes)) throw tooLarge('A picture', reader.limits.bytes);
   return {
     pictures: coded,
-    options: optionsOf([...query, ...Object.entries(rest)]),
+    options: optionsOf(query, Object.entries(rest)),
   };
 }
 
@@ -114,7 +114,7 @@ async function formOf(request: FastifyRequest, query: readonly Entry[], reader: 
   }
   if (pictures.length === 0)
     throw new Problem('malformed', 'The form has no picture: send files, each with its name (curl: -F picture=@photo.jpg).');
-  return { pictures, options: optionsOf([...query, ...fields]) };
+  return { pictures, options: optionsOf(query, fields) };
 }
 
 const LONGEST_NAME = 255;
@@ -131,12 +131,17 @@ function typed(name: string, value: unknown): unknown {
   return value;
 }
 
-function optionsOf(entries: readonly Entry[]): AskedOptions {
-  const given = entries.filter(([, value]) => value !== undefined);
-  const names = given.map(([name]) => name);
+const fromEntries = (entries: readonly Entry[]) => Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+
+/** Those beside the pictures go over those of the query. */
+function optionsOf(query: readonly Entry[], beside: readonly Entry[] = []): AskedOptions {
+  const names = beside.map(([name]) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new Problem('options', `${shown(twice)} is given more than once.`);
-  return checked(optionsSchema, Object.fromEntries(given), 'options');
+  return {
+    ...checked(optionsSchema, fromEntries(query), 'options'),
+    ...checked(optionsSchema, fromEntries(beside), 'options'),
+  };
 }
 
 function checked<Schema extends z.ZodType>(

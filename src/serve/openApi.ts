@@ -74,7 +74,7 @@ export function openApi({ version, limits, secured }: Described): Json {
           operationId: 'predict',
           summary: 'Predict the expressions of one or several pictures',
           description:
-            'Options stand in the query; in a form or in JSON they may stand beside the pictures instead. The bytes of one picture may be the body ' +
+            'Options stand in the query; in a form or in JSON they may stand beside the pictures, and go over those of the query. The bytes of one picture may be the body ' +
             'itself. No address is ever fetched. Of one picture that cannot be read the answer is a problem; of several ones it is an entry with its error.',
           parameters,
           ...security,

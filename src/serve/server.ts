@@ -101,15 +101,19 @@ export async function createServer(parts: ServerParts): Promise<Server> {
       .type(PROBLEM_TYPE)
       .send(shownJson(problem.body(request.id)));
   };
-  app.setErrorHandler(answerProblem);
-  app.setNotFoundHandler((request, reply) => {
+  const answerUnknown = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0] as string;
     const taken = methods.get(path);
     const problem = taken
       ? new Problem('method', `${path} takes ${[...taken].join(', ')}.`, { allow: [...taken].join(', ') })
       : new Problem('not-found', 'See /openapi.json for what there is.');
     return answerProblem(problem, request, reply);
-  });
+  };
+  // Whatever else is wrong with a request to nothing, that is what is said of it.
+  app.setErrorHandler((error, request, reply) =>
+    request.is404 ? answerUnknown(request, reply) : answerProblem(error, request, reply),
+  );
+  app.setNotFoundHandler(answerUnknown);
 
   const authorize = async (request: FastifyRequest) => {
     if (tokens === null || tokens.allow(request.headers.authorization)) return;

@@ -74,6 +74,12 @@ describe('an answer', () => {
     expect(await answered(await postJson({ pictures, faces: 'largest' }, '?abstain=0.05'))).toEqual(expected);
   });
 
+  it('follows options beside the pictures over those of the query', async () => {
+    const asked = postForm(form({ 'five.jpg': examplePhoto('five') }, { faces: 'largest' }), '?faces=all&abstain=0');
+    const [picture] = await answered(await asked);
+    expect(picture).toMatchObject({ faces: [{ decision: 'reject' }] });
+  });
+
   it('takes faces that are aligned already', async () => {
     const files = readdirSync(packagePath('assets', 'faces')).sort();
     const faces = Object.fromEntries(files.map((name) => [name, exampleFace(name.replace('.jpg', ''))]));
