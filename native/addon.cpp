@@ -32,6 +32,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   register_autograd(env, exports);
   register_runtime(env, exports);
   register_archive(env, exports);
+  register_distributed(env, exports);
   return exports;
 }
 

@@ -14,6 +14,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "distributed.h"
+
 namespace uafer {
 
 struct ThreadState;
@@ -73,6 +75,8 @@ decltype(auto) guarded(Napi::Env env, const char* code, const std::string& conte
     return body();
   } catch (const Napi::Error&) {
     throw;
+  } catch (const DistributedError& error) {
+    throw make_error(env, "DISTRIBUTED", context + ": " + error.what());
   } catch (const std::exception& error) {
     throw make_error(env, code, context + ": " + describe(error));
   } catch (...) {
@@ -112,10 +116,11 @@ void release_kept_memory();
 MemoryUse cpu_memory_use();
 void reset_cpu_memory_peak();
 
-// dispatch.cpp, autograd.cpp, runtime.cpp, archive.cpp: each adds its functions to the addon.
+// dispatch.cpp, autograd.cpp, runtime.cpp, archive.cpp, distributed.cpp: each adds its functions to the addon.
 void register_dispatch(Napi::Env env, Napi::Object exports);
 void register_autograd(Napi::Env env, Napi::Object exports);
 void register_runtime(Napi::Env env, Napi::Object exports);
 void register_archive(Napi::Env env, Napi::Object exports);
+void register_distributed(Napi::Env env, Napi::Object exports);
 
 }  // namespace uafer

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'DOWNLOAD'
   | 'DIVERGED'
   | 'LOCKED'
+  | 'DISTRIBUTED'
   | 'INTERRUPTED'
   | 'IO';
 

@@ -23,6 +23,19 @@
  * @packageDocumentation
  */
 export { autocast, backward, grad, inferenceMode, noGrad } from './autograd.js';
+export {
+  type Backend,
+  backends,
+  createGradientReducer,
+  type GradientReducer,
+  type GroupOptions,
+  openGroup,
+  openStore,
+  type ProcessGroup,
+  type Store,
+  type StoreOptions,
+  TROUBLE,
+} from './distributed.js';
 export { operator as unsafeOperator } from './operator.js';
 export * as ops from './ops.js';
 export * from './runtime.js';

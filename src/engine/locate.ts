@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { UaferError } from '../errors.js';
 import { packagePath, uaferHome } from '../paths.js';
 
@@ -136,7 +136,13 @@ function isPinned(version: string): boolean {
 export function addonPath(libtorch: Libtorch): string {
   const hash = createHash('sha256').update(libtorch.root);
   const sources = packagePath('native');
-  for (const file of readdirSync(sources).sort()) hash.update(`\0${file}\0`).update(readFileSync(join(sources, file)));
+  for (const file of filesUnder(sources)) hash.update(`\0${file}\0`).update(readFileSync(join(sources, file)));
   const name = `${process.platform}-${process.arch}-${libtorch.version}-${hash.digest('hex').slice(0, 12)}`;
   return join(engineHome(), 'addon', name, 'uafer_engine.node');
+}
+
+/** Paths of the files in a folder and those in it, from there, in one order on every machine. */
+function filesUnder(folder: string): string[] {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name))).sort();
 }

@@ -37,6 +37,35 @@ export interface Native {
   threads(): number;
   deviceAvailable(kind: string): boolean;
   cpuCapability(): string;
+  /** What `src/engine/distributed.ts` is made of; but for `backends` only there where that names one. Times are in milliseconds. */
+  backends(): ('gloo' | 'nccl')[];
+  openStore(host: string, port: number, keeps: boolean, prefix: string, timeout: number): number;
+  setStoreTimeout(store: number, timeout: number): void;
+  storeSet(store: number, key: string, text: string): void;
+  storeGet(store: number, key: string): string | null;
+  storeAdd(store: number, key: string, amount: number): number;
+  closeStore(store: number): void;
+  openGroup(
+    store: number,
+    name: string,
+    backend: string,
+    rank: number,
+    size: number,
+    timeout: number,
+    address: string,
+    networkInterface: string,
+  ): number;
+  closeGroup(group: number): void;
+  allReduce(group: number, x: Tensor): void;
+  allReduced(group: number, x: Tensor): Tensor;
+  broadcast(group: number, x: Tensor, root: number): void;
+  allGather(group: number, x: Tensor): Tensor[];
+  gather(group: number, x: Tensor, root: number): Tensor[];
+  openReducer(group: number, parameters: readonly Tensor[], firstBytes: number, bytes: number): number;
+  reducerBuckets(reducer: number): number;
+  reducerBegin(reducer: number): void;
+  reducerFinish(reducer: number, factor: number): number;
+  closeReducer(reducer: number): void;
   readTorchScript(path: string): Record<string, Tensor>;
   liveHandles(): number;
 }
