@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <thread>
@@ -81,10 +82,51 @@ class Registry {
   int64_t last_ = 0;
 };
 
-Registry<StorePtr>& stores() {
-  static auto* registry = std::make_unique<Registry<StorePtr>>().release();
+// Adds to a number in the store once a second, whatever the JavaScript thread does: a sign that this process is there.
+class Beat {
+ public:
+  Beat(StorePtr store, std::string key)
+      : thread_([this, store = std::move(store), key = std::move(key)] { run(*store, key); }) {}
+  ~Beat() {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      ending_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  void run(c10d::Store& store, const std::string& key) {
+    constexpr std::chrono::seconds kPause{1};
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!ending_) {
+      try {
+        store.add(key, 1);
+      } catch (const std::exception&) {
+        return;  // whoever needs the store finds out
+      }
+      wake_.wait_for(lock, kPause, [this] { return ending_; });
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+struct OpenStore {
+  StorePtr store;
+  std::unique_ptr<Beat> beat;
+};
+
+Registry<std::shared_ptr<OpenStore>>& stores() {
+  static auto* registry = std::make_unique<Registry<std::shared_ptr<OpenStore>>>().release();
   return *registry;
 }
+
+StorePtr store_at(int64_t number) { return stores().at(number, "the store")->store; }
 
 Registry<std::shared_ptr<Group>>& groups() {
   static auto* registry = std::make_unique<Registry<std::shared_ptr<Group>>>().release();
@@ -318,25 +360,25 @@ Napi::Value open_store(const Napi::CallbackInfo& info) {
     StorePtr store = c10::make_intrusive<c10d::TCPStore>(text_of(info, 0), options);
     const std::string prefix = text_of(info, 3);
     if (!prefix.empty()) store = c10::make_intrusive<c10d::PrefixStore>(prefix, store);
-    return numbered(info.Env(), stores().add(store));
+    return numbered(info.Env(), stores().add(std::make_shared<OpenStore>(OpenStore{store, nullptr})));
   });
 }
 
 void set_store_timeout(const Napi::CallbackInfo& info) {
-  connecting(info, "setStoreTimeout", [&] { stores().at(number_of(info, 0), "the store")->setTimeout(time_of(info, 1)); });
+  connecting(info, "setStoreTimeout", [&] { store_at(number_of(info, 0))->setTimeout(time_of(info, 1)); });
 }
 
 void store_set(const Napi::CallbackInfo& info) {
   connecting(info, "store", [&] {
     const std::string text = text_of(info, 2);
-    stores().at(number_of(info, 0), "the store")->set(text_of(info, 1), std::vector<uint8_t>(text.begin(), text.end()));
+    store_at(number_of(info, 0))->set(text_of(info, 1), std::vector<uint8_t>(text.begin(), text.end()));
   });
 }
 
 // Null where nothing was set.
 Napi::Value store_get(const Napi::CallbackInfo& info) {
   return connecting(info, "store", [&]() -> Napi::Value {
-    const StorePtr store = stores().at(number_of(info, 0), "the store");
+    const StorePtr store = store_at(number_of(info, 0));
     const std::string key = text_of(info, 1);
     if (!store->check({key})) return info.Env().Null();
     const std::vector<uint8_t> bytes = store->get(key);
@@ -346,8 +388,16 @@ Napi::Value store_get(const Napi::CallbackInfo& info) {
 
 Napi::Value store_add(const Napi::CallbackInfo& info) {
   return connecting(info, "store", [&] {
-    const StorePtr store = stores().at(number_of(info, 0), "the store");
+    const StorePtr store = store_at(number_of(info, 0));
     return numbered(info.Env(), store->add(text_of(info, 1), number_of(info, 2)));
+  });
+}
+
+// (store, key): this process beats there, over a connection of its own, until the store is closed
+void start_beat(const Napi::CallbackInfo& info) {
+  connecting(info, "startBeat", [&] {
+    const std::shared_ptr<OpenStore> open = stores().at(number_of(info, 0), "the store");
+    open->beat = std::make_unique<Beat>(open->store->clone(), text_of(info, 1));
   });
 }
 
@@ -373,7 +423,7 @@ c10::intrusive_ptr<c10d::Backend> nccl_backend(const StorePtr& store, int rank, 
 Napi::Value open_group(const Napi::CallbackInfo& info) {
   const std::string backend = text_of(info, 2);
   return connecting(info, "openGroup", [&] {
-    const StorePtr whole = stores().at(number_of(info, 0), "the store");
+    const StorePtr whole = store_at(number_of(info, 0));
     const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(text_of(info, 1), whole);
     const int rank = static_cast<int>(number_of(info, 3));
     const int size = static_cast<int>(number_of(info, 4));
@@ -518,6 +568,7 @@ void register_distributed(Napi::Env env, Napi::Object exports) {
   exports.Set("storeSet", Napi::Function::New(env, store_set));
   exports.Set("storeGet", Napi::Function::New(env, store_get));
   exports.Set("storeAdd", Napi::Function::New(env, store_add));
+  exports.Set("startBeat", Napi::Function::New(env, start_beat));
   exports.Set("closeStore", Napi::Function::New(env, close_store));
   exports.Set("openGroup", Napi::Function::New(env, open_group));
   exports.Set("closeGroup", Napi::Function::New(env, close_group));

@@ -2,7 +2,7 @@
  * Convolutional stems in place of `conv1` (Xiao et al. 2021, Early convolutions help transformers see better): convolutions with batch
  * normalisation, one after the other, then 1 x 1 to the tower's width. What a stem is follows from the shapes of its tensors.
  */
-import { autocast, ops, scope, type Tensor } from '../engine/index.js';
+import { autocast, batchNormTogether, ops, type ProcessGroup, scope, type Tensor } from '../engine/index.js';
 import type { Stem } from './architecture.js';
 import { type Weights, weight } from './block.js';
 import type { Tap } from './taps.js';
@@ -57,11 +57,18 @@ export function stemPadding({ kind }: Stem, { side, stride }: StemConvolution): 
 /** The bound of ReLU6, which MobileNet's convolutions have. */
 export const RELU6 = 6;
 
+interface Together {
+  group: ProcessGroup;
+  counts: boolean;
+}
+
 export interface StemOptions {
   /** Batch normalisation uses the batch's statistics and updates the running ones. */
   training?: boolean;
   /** Layers from the picture on whose batch normalisation keeps its running statistics, also in training. */
   frozen?: number;
+  /** The processes whose batches are parts of one, with whose statistics it is normalised in training; and whether these pictures count. */
+  together?: Together | undefined;
   /** Told of each layer, `stem.1` and on, after its activation. */
   tap?: Tap | undefined;
 }
@@ -71,12 +78,13 @@ export function runStem(
   weights: Weights,
   stem: Stem,
   images: Tensor,
-  { training = false, frozen = 0, tap }: StemOptions,
+  { training = false, frozen = 0, together, tap }: StemOptions,
 ): Tensor {
   let x = ops.contiguous(images, 'channels_last'); // convolutions on the processor are fastest in this layout
   const convolutions = stemConvolutions(stem);
   for (const [i, { layer }] of convolutions.entries()) {
-    x = scope(() => normalizeStem(weights, stem, i, convolveStem(weights, stem, i, x), training && layer > frozen));
+    const normalisation = { training: training && layer > frozen, together };
+    x = scope(() => normalizeStem(weights, stem, i, convolveStem(weights, stem, i, x), normalisation));
     if (convolutions[i + 1]?.layer !== layer) tap?.(`stem.${layer}`, x);
   }
   return ops.conv2d(x, weight(weights, 'stem.proj.weight'), null, 1);
@@ -97,8 +105,15 @@ export function convolveStem(weights: Weights, stem: Stem, index: number, x: Ten
 }
 
 /** What follows convolution `index`: batch normalisation, with the batch's statistics in `training`, and ReLU or ReLU6. */
-export function normalizeStem(weights: Weights, { kind }: Stem, index: number, x: Tensor, training = false): Tensor {
+export function normalizeStem(
+  weights: Weights,
+  { kind }: Stem,
+  index: number,
+  x: Tensor,
+  { training = false, together }: Pick<StemOptions, 'training' | 'together'> = {},
+): Tensor {
   const part = (leaf: string) => weight(weights, `stem.bn${index + 1}.${leaf}`);
-  const normed = ops.batchNorm(x, part('weight'), part('bias'), part('running_mean'), part('running_var'), { training });
+  const parts = [part('weight'), part('bias'), part('running_mean'), part('running_var')] as const;
+  const normed = training && together ? batchNormTogether(x, parts, together) : ops.batchNorm(x, ...parts, { training });
   return kind === 'plain' ? ops.relu(normed) : ops.relu6(normed);
 }

@@ -6,6 +6,7 @@ import { type AugmentChoice, datasetRow, transformFor } from './datasets.js';
 import type { BatchJob, PixelBatch, Viewing } from './pipeline.js';
 import { createPixelCache } from './pixelCache.js';
 import { type Draw, drawOrder } from './sampler.js';
+import { placesInBatch, type Shard } from './shard.js';
 import type { Batch, Sample } from './types.js';
 import { named, refuseUnreadable } from './unreadable.js';
 
@@ -40,6 +41,13 @@ export interface BatchSource {
    *   that is not allowed, or none of a training batch.
    */
   epoch(epoch: number, startBatch?: number, viewing?: Viewing): AsyncGenerator<Batch, void, undefined>;
+  /**
+   * Of a batch with pictures that cannot be read, this process's part as it is when one process makes the batch: with the pictures that step in
+   * for those. What all processes do with such a batch.
+   */
+  remade(epoch: number, batch: number): Promise<Batch>;
+  /** Takes over what other processes could not read. Throws `IMAGE` as `epoch` does. */
+  learn(unreadable: Iterable<readonly [path: string, reason: string]>): void;
   /** Ends the threads. */
   close(): Promise<void>;
 }
@@ -57,6 +65,8 @@ export interface BatchSourceOptions {
   substitute: boolean;
   /** Bytes of resized pictures that are kept for later epochs. */
   cacheBytes?: number;
+  /** Of several processes that take the pictures of every batch among them (training), or one batch after the other in turn (evaluation). */
+  shard?: Shard | undefined;
 }
 
 /** Enough for all of FER+ at 48 pixels (0.2 GB), or for 7,000 pictures of 224. */
@@ -75,6 +85,7 @@ export function createLoader(
   config: LoaderConfig,
   preprocessing: Preprocessing,
   part: 'train' | 'test',
+  shard?: Shard,
 ): BatchSource {
   const train = part === 'train';
   const { augment, centerCrop, allowUnreadable, samplerPower } = config.data;
@@ -88,6 +99,7 @@ export function createLoader(
     workers: config.workers,
     allowUnreadable,
     substitute: train,
+    shard,
   });
 }
 
@@ -111,6 +123,11 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource {
     batches: Math.ceil(samples.length / batchSize),
     unreadable,
     epoch: (epoch, startBatch = 0, viewing = {}) => batchesOf(options, pool, unreadable, { epoch, startBatch, ...viewing }),
+    remade: (epoch, batch) => remade(options, pool, unreadable, epoch, batch),
+    learn: (others) => {
+      for (const [path, reason] of others) unreadable.set(path, reason);
+      refuseUnreadable(samples.length, unreadable, options.allowUnreadable);
+    },
     close: () => pool.close(),
   };
 }
@@ -121,16 +138,65 @@ async function* batchesOf(
   unreadable: Map<string, string>,
   { epoch, startBatch, ...viewing }: Viewing & { epoch: number; startBatch: number },
 ): AsyncGenerator<Batch, void, undefined> {
-  const { samples, draw, samplerPower, seed, transform, batchSize, substitute } = options;
-  const labels = samples.map(({ label }) => label);
-  const order = drawOrder({ draw, labels, seed, epoch, ...(samplerPower === undefined ? {} : { samplerPower }) });
-  const jobs = jobsOf(order, { size: batchSize, epoch, startBatch, substitute, viewing });
-  for await (const pixels of inOrder(jobs, pool)) {
-    for (const { path, reason } of pixels.unreadable) unreadable.set(path, reason);
-    refuseUnreadable(samples.length, unreadable, options.allowUnreadable);
-    if (pixels.positions.length > 0) yield toBatch(pixels, samples, transform.imageSize);
-    else if (substitute) throw new UaferError('IMAGE', `No picture of a whole batch could be read: ${named(unreadable)}`);
+  const { samples, transform, batchSize, substitute, shard } = options;
+  const jobs = jobsOf(orderOf(options, epoch), { size: batchSize, epoch, startBatch, substitute, viewing, shard });
+  for await (const { pixels, part } of inOrder(jobs, pool)) {
+    take(pixels, options, unreadable);
+    const { length } = pixels.positions;
+    // Where several processes have parts of a batch, they see together to what is missing.
+    const missing = part ? part.asked - length : 0;
+    if (part)
+      yield { ...toBatch(pixels, samples, transform.imageSize), part: { counted: part.standsIn ? 0 : length, missing } };
+    else if (length > 0) yield toBatch(pixels, samples, transform.imageSize);
+    else if (substitute) throw wholeBatchLost(unreadable);
   }
+}
+
+function orderOf({ samples, draw, samplerPower, seed }: BatchSourceOptions, epoch: number): Int32Array {
+  const labels = samples.map(({ label }) => label);
+  return drawOrder({ draw, labels, seed, epoch, ...(samplerPower === undefined ? {} : { samplerPower }) });
+}
+
+function take(pixels: PixelBatch, { samples, allowUnreadable }: BatchSourceOptions, unreadable: Map<string, string>): void {
+  for (const { path, reason } of pixels.unreadable) unreadable.set(path, reason);
+  refuseUnreadable(samples.length, unreadable, allowUnreadable);
+}
+
+const wholeBatchLost = (unreadable: ReadonlyMap<string, string>) =>
+  new UaferError('IMAGE', `No picture of a whole batch could be read: ${named(unreadable)}`);
+
+async function remade(
+  options: BatchSourceOptions,
+  pool: BatchPool,
+  unreadable: Map<string, string>,
+  epoch: number,
+  startBatch: number,
+): Promise<Batch> {
+  const { samples, transform, batchSize, substitute, shard } = options;
+  const jobs = jobsOf(orderOf(options, epoch), {
+    size: batchSize,
+    epoch,
+    startBatch,
+    substitute,
+    viewing: {},
+    shard: undefined,
+  });
+  const pixels = await pool.make((jobs.next().value as Job).job);
+  take(pixels, options, unreadable);
+  if (pixels.positions.length === 0) throw wholeBatchLost(unreadable);
+  const places = shard ? placesInBatch(pixels.positions.length, shard) : Int32Array.from(pixels.positions, (_, i) => i);
+  const chosen = places.length > 0 ? places : Int32Array.of(0);
+  const part = { counted: places.length, missing: 0 };
+  return { ...toBatch(rowsOf(pixels, chosen), samples, transform.imageSize), part };
+}
+
+function rowsOf({ images, positions, statistics, unreadable }: PixelBatch, places: Int32Array): PixelBatch {
+  const length = images.length / positions.length;
+  const chosen = new Float32Array(places.length * length);
+  places.forEach((place, i) => {
+    chosen.set(images.subarray(place * length, (place + 1) * length), i * length);
+  });
+  return { images: chosen, positions: places.map((place) => positions[place] as number), statistics, unreadable };
 }
 
 interface Jobs {
@@ -140,34 +206,56 @@ interface Jobs {
   startBatch: number;
   substitute: boolean;
   viewing: Viewing;
+  shard: Shard | undefined;
 }
 
-function* jobsOf(order: Int32Array, { size, epoch, startBatch, substitute, viewing }: Jobs): Generator<BatchJob> {
-  for (let first = startBatch * size; first < order.length; first += size) {
+interface Job {
+  job: BatchJob;
+  /** Of a part of a batch: how many pictures were asked for, and whether one stands in for none. */
+  part: { asked: number; standsIn: boolean } | null;
+}
+
+function* jobsOf(order: Int32Array, options: Jobs): Generator<Job> {
+  const { size, epoch, startBatch, substitute, viewing, shard } = options;
+  for (let batch = startBatch, first = startBatch * size; first < order.length; batch += 1, first += size) {
+    if (shard && !substitute && batch % shard.size !== shard.rank) continue;
     const positions = order.slice(first, first + size);
+    if (shard && substitute) {
+      yield partOf(positions, { epoch, first, ...viewing }, shard);
+      continue;
+    }
     const end = first + positions.length;
     const following = { length: substitute ? Math.min(SUBSTITUTES, order.length) : 0 };
     const substitutes = Int32Array.from(following, (_, i) => order[(end + i) % order.length] as number);
-    yield { epoch, positions, first, substitutes, ...viewing };
+    yield { job: { epoch, positions, first, substitutes, ...viewing }, part: null };
   }
 }
 
+/** The pictures that a process takes of a batch; the first one stands in where there are none for it, since every process makes a step. */
+function partOf(positions: Int32Array, job: Pick<BatchJob, 'epoch' | 'first'> & Viewing, shard: Shard): Job {
+  const own = placesInBatch(positions.length, shard);
+  const places = own.length > 0 ? own : Int32Array.of(0);
+  const taken = places.map((place) => positions[place] as number);
+  const part = { asked: places.length, standsIn: own.length === 0 };
+  return { job: { ...job, positions: taken, places, substitutes: new Int32Array() }, part };
+}
+
 /** Results in the order of the jobs, with as many jobs under way as the pool wants ahead. */
-async function* inOrder(jobs: Iterator<BatchJob>, pool: BatchPool): AsyncGenerator<PixelBatch> {
-  const underWay: Promise<PixelBatch>[] = [];
+async function* inOrder(jobs: Iterator<Job>, pool: BatchPool): AsyncGenerator<Pick<Job, 'part'> & { pixels: PixelBatch }> {
+  const underWay: (Pick<Job, 'part'> & { batch: Promise<PixelBatch> })[] = [];
   const askNext = (): void => {
     const { value, done } = jobs.next();
     if (done) return;
-    const batch = pool.make(value);
+    const batch = pool.make(value.job);
     // Its failure is thrown when its turn comes; until then, or if the consumer leaves earlier, it is no unhandled rejection.
     batch.catch(() => {});
-    underWay.push(batch);
+    underWay.push({ batch, part: value.part });
   };
   for (let i = 0; i <= pool.ahead; i++) askNext();
-  for (let batch = underWay.shift(); batch; batch = underWay.shift()) {
-    const made = await batch;
+  for (let next = underWay.shift(); next; next = underWay.shift()) {
+    const pixels = await next.batch;
     if (pool.ahead > 0) askNext();
-    yield made;
+    yield { pixels, part: next.part };
     if (pool.ahead === 0) askNext();
   }
 }

@@ -33,6 +33,8 @@ export interface BatchJob extends Viewing {
   positions: Int32Array;
   /** Place of the first of them in the epoch's order: with seed and epoch it decides the augmentation. */
   first: number;
+  /** Places of the positions counted from `first`, where they don't follow each other. */
+  places?: Int32Array;
   /** Positions that step in, in this order, for pictures that cannot be read. */
   substitutes: Int32Array;
 }
@@ -62,7 +64,7 @@ const DECODES_AT_ONCE = 8;
  */
 export async function makeBatch(
   source: PipelineSource,
-  { epoch, positions, first, substitutes, ...viewing }: BatchJob,
+  { epoch, positions, first, places, substitutes, ...viewing }: BatchJob,
 ): Promise<PixelBatch> {
   const unreadable: UnreadablePicture[] = [];
   const read = async (position: number) => {
@@ -81,7 +83,12 @@ export async function makeBatch(
   const kept = found.flatMap((entry, offset) => (entry ? [{ ...entry, offset }] : []));
   const images = new Float32Array(kept.length * length);
   kept.forEach(({ pixels, offset }, i) => {
-    const random = createRandom({ seed: source.seed, epoch, stream: STREAMS.transform, position: first + offset });
+    const random = createRandom({
+      seed: source.seed,
+      epoch,
+      stream: STREAMS.transform,
+      position: first + (places?.[offset] ?? offset),
+    });
     writeTensor(pixels, source.transform, random, images.subarray(i * length, (i + 1) * length));
   });
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);

@@ -44,6 +44,16 @@ export interface Batch {
   votes?: Float32Array;
   /** (B) positions in the data set's list. */
   indices: Int32Array;
+  /** Of one process's part of a batch, where several train together. */
+  part?: BatchPart;
   /** The pictures' plain statistics, where they were asked for. */
   statistics?: readonly PictureStatistics[];
+}
+
+/** What there is to know of one process's part of a batch. */
+interface BatchPart {
+  /** Pictures of it that count: all, or none where the batch has fewer pictures than there are processes, and one that stands in. */
+  counted: number;
+  /** Pictures of it that could not be read: the processes make such a batch anew, all of them whole (`BatchSource.remade`). */
+  missing: number;
 }

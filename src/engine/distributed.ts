@@ -17,6 +17,8 @@ export interface Store {
   get(key: string): string | null;
   /** Adds to a whole number that starts at 0, and returns the sum. */
   add(key: string, amount: number): number;
+  /** Adds 1 to the number of `key` once a second from a thread of its own, until the store is closed: a sign of life. */
+  beat(key: string): void;
   close(): void;
   /** The addon's number of it. */
   readonly number: number;
@@ -45,6 +47,7 @@ export function openStore({ host, port, keeps, prefix = '', connectSeconds, answ
     set: (key, text) => addon.storeSet(number, key, text),
     get: (key) => addon.storeGet(number, key),
     add: (key, amount) => addon.storeAdd(number, key, amount),
+    beat: (key) => addon.startBeat(number, key),
     close: () => addon.closeStore(number),
   };
 }

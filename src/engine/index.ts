@@ -23,6 +23,7 @@
  * @packageDocumentation
  */
 export { autocast, backward, grad, inferenceMode, noGrad } from './autograd.js';
+export { batchNormTogether } from './batchNormTogether.js';
 export {
   type Backend,
   backends,

@@ -44,6 +44,7 @@ export interface Native {
   storeSet(store: number, key: string, text: string): void;
   storeGet(store: number, key: string): string | null;
   storeAdd(store: number, key: string, amount: number): number;
+  startBeat(store: number, key: string): void;
   closeStore(store: number): void;
   openGroup(
     store: number,

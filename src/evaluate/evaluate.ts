@@ -71,7 +71,11 @@ export interface EvaluateOptions extends Pick<TrainConfig, 'precision' | 'device
  * to stop.
  */
 export function evaluate(model: Model, batches: AsyncIterable<Batch>, options: EvaluateOptions): Promise<Evaluation | null> {
-  return evaluateAnswers({ ...model, predict: (batch, layers) => predict(model, batch, layers, options) }, batches, options);
+  return evaluateAnswers(
+    { ...model, predict: (batch, layers) => answerBatch(model, batch, layers, options) },
+    batches,
+    options,
+  );
 }
 
 /** Whatever answers batches, with libtorch or without. */
@@ -102,7 +106,13 @@ export async function evaluateAnswers(
   return { predictions, features: features.taken(), metrics, loss: losses.length > 0 ? mean(losses) : null };
 }
 
-function predict(model: Model, batch: Batch, layers: readonly string[], options: EvaluateOptions): BatchPrediction {
+/** What a model says of one batch, in the run's precision and without anything of training. */
+export function answerBatch(
+  model: Model,
+  batch: Batch,
+  layers: readonly string[],
+  options: Pick<EvaluateOptions, 'precision' | 'device'>,
+): BatchPrediction {
   return noGrad(() => scope(() => inPrecision(options, () => model.predict(batch, layers))));
 }
 

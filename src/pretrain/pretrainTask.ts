@@ -29,6 +29,7 @@ import {
   type Model,
   type Moment,
   type ParameterGroup,
+  type Share,
   type Task,
 } from '../task/task.js';
 
@@ -54,8 +55,8 @@ export function createPretrainTask(config: TrainConfig, dataset: Dataset): Task 
     ...answering(clip, config, dataset.classes),
     dataset,
     groups: groupsOf(clip, config.optimizer),
-    loss: (batch, moment) =>
-      lossOf(clip, mixed(batch, config, dataset.classes.length, moment), sentenceAt(sentences, moment), settings),
+    loss: (batch, moment, share) =>
+      lossOf(clip, mixed(batch, config, dataset.classes.length, moment), sentenceAt(sentences, moment), settings, share),
   };
 }
 
@@ -221,8 +222,9 @@ function logFrequencies({ train, classes }: Dataset, { data }: TrainConfig, powe
   return Float32Array.from(shares, (share) => power * Math.log(Math.max(share / total, Number.EPSILON)));
 }
 
-function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, settings: LossSettings): LossParts {
-  const { localWeight, topk, device, stem, adjustment } = settings;
+function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, settings: LossSettings, share?: Share): LossParts {
+  const { localWeight, topk, device, adjustment } = settings;
+  const stem = { ...settings.stem, together: share && { group: share.group, counts: share.counted > 0 } };
   const { cls, patches } = encodeImage(clip.vision, images, { stem });
   const text = unitLength(encodeText(clip.text, ops.toDevice(ids, device)), -1); // (C, D)
   const scale = ops.exp(ops.clamp(clip.logitScale, null, MAX_LOG_SCALE));

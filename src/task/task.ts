@@ -1,6 +1,6 @@
 /** The seam between networks and what trains and evaluates them. */
 import type { Batch, Dataset } from '../data/types.js';
-import type { Tensor } from '../engine/index.js';
+import type { ProcessGroup, Tensor } from '../engine/index.js';
 import type { Heatmap } from '../image/heatmap.js';
 import type { Preprocessing } from '../image/preprocess.js';
 
@@ -23,6 +23,14 @@ export interface Moment {
   /** Step within the epoch. */
   step: number;
   steps: number;
+}
+
+/** One process's share of a batch that several train on together. */
+export interface Share {
+  /** Pictures of this process that count: all of its batch, or none, where one merely stands in. */
+  counted: number;
+  /** For what a loss needs of the whole batch; each process calls it as often. */
+  group: ProcessGroup;
 }
 
 /** The loss to differentiate (mean over the batch) and its named parts for the log. */
@@ -73,6 +81,9 @@ export interface Model {
 export interface Task extends Model {
   readonly dataset: Dataset;
   readonly groups: readonly ParameterGroup[];
-  /** Runs under the trainer's autocast and scope. */
-  loss(batch: Batch, moment: Moment): LossParts;
+  /**
+   * Runs under the trainer's autocast and scope. With a `share`, `batch` is this process's part: the losses of all, weighted by their counted
+   * pictures, make that of the whole batch.
+   */
+  loss(batch: Batch, moment: Moment, share?: Share): LossParts;
 }

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { TrainConfig } from '../config/schema.js';
 import { createLoader } from '../data/loader.js';
+import { createGradientReducer } from '../engine/index.js';
 import { UaferError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { checkpointFolder, readCheckpointDescription } from '../run/checkpoint.js';
@@ -10,12 +11,14 @@ import { openRunLog } from '../run/runLog.js';
 import type { Task } from '../task/task.js';
 import { createMovingAverage } from './movingAverage.js';
 import { createOptimizer } from './optimizer.js';
+import { ALONE } from './processes.js';
 import { resumed } from './restoreRun.js';
 import { freshProgress, type Run, seconds, type TrainHooks } from './run.js';
+import { mixesPairs, shareState } from './together.js';
 
 /** Throws `USAGE` when nothing is trained, or a new run's folder holds another one: what can be said before anything is looked at. */
-export function refuseRun({ groups }: Task, { optimizer, out }: TrainConfig, { resume }: TrainHooks): void {
-  if (!resume) refuseOverwrite(out);
+export function refuseRun({ groups }: Task, { optimizer, out }: TrainConfig, { resume, processes = ALONE }: TrainHooks): void {
+  if (!resume && processes.leads) refuseOverwrite(out);
   if (groups.some(({ names }) => names.length > 0)) return;
   throw new UaferError(
     'USAGE',
@@ -29,6 +32,8 @@ export function refuseRun({ groups }: Task, { optimizer, out }: TrainConfig, { r
  * not fit.
  */
 export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run {
+  const { processes = ALONE } = hooks;
+  if (!processes.leads) return openLocked(task, config, hooks, null);
   mkdirSync(config.out, { recursive: true });
   const lock = lockRun(config.out);
   try {
@@ -40,27 +45,34 @@ export function openRun(task: Task, config: TrainConfig, hooks: TrainHooks): Run
 }
 
 /** Ends what the run has open, and gives its folder free. */
-export async function closeRun({ train, test, log, lock }: Run): Promise<void> {
+export async function closeRun({ train, test, log, lock, reducer }: Run): Promise<void> {
   await Promise.all([train.close(), test.close()]);
-  log.close();
-  lock.release();
+  reducer?.close();
+  log?.close();
+  lock?.release();
 }
 
-function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: RunLock): Run {
-  const { resume = false, onEvent: emit = () => {} } = hooks;
-  const folder = resume ? runFolder(config.out) : createRunFolder(config);
+function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: RunLock | null): Run {
+  const { resume = false, onEvent: emit = () => {}, processes = ALONE } = hooks;
+  const { leads, group } = processes;
+  const folder = resume || !leads ? runFolder(config.out) : createRunFolder(config);
   const optimizer = createOptimizer(task.state, task.groups, config.optimizer);
   const { ema: decay } = config.optimizer;
   const ema = decay > 0 ? createMovingAverage(task.state, new Set(optimizer.parameters.keys()), decay) : null;
   const steps = stepsOf(task, config);
-  const progress = resume ? resumed({ folder, task, config, optimizer, ema, steps, emit }) : freshProgress(task);
-  if (resume) writeRunConfig(folder, config);
+  const own = resume && leads ? resumed({ folder, task, config, optimizer, ema, steps, emit }) : freshProgress(task);
+  if (resume && leads) writeRunConfig(folder, config);
   // A run goes on with the pictures that it began with, also one that was begun before models said how theirs are made.
-  const preprocessing = resume ? checkpointPreprocessing(folder, task) : task.preprocessing;
+  const ownPreprocessing = resume && leads ? checkpointPreprocessing(folder, task) : task.preprocessing;
+  const { progress, preprocessing } = processes.told({ progress: own, preprocessing: ownPreprocessing });
+  if (resume) shareState(processes, { task, optimizer, ema, device: config.device });
+  const shard = group ? { ...processes, pairs: mixesPairs(config) } : undefined;
   const now = seconds();
   return {
     task,
     config,
+    processes,
+    reducer: group && createGradientReducer(group, [...optimizer.parameters.values()]),
     folder,
     lock,
     optimizer,
@@ -68,9 +80,9 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
     progress,
     steps,
     preprocessing,
-    train: createLoader(task.dataset.train, config, preprocessing, 'train'),
-    test: createLoader(task.dataset.test, config, preprocessing, 'test'),
-    log: openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }),
+    train: createLoader(task.dataset.train, config, preprocessing, 'train', shard),
+    test: createLoader(task.dataset.test, config, preprocessing, 'test', shard),
+    log: leads ? openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }) : null,
     session: {
       startedAt: now,
       savedAt: now,

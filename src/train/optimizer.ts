@@ -147,6 +147,18 @@ export function optimizerTensors(optimizer: Optimizer): Record<string, Tensor> {
   return tensors;
 }
 
+/** Makes the memory of these parameters where it isn't there yet, empty as at their first gradient. */
+export function prepareMoments({ parameters, moments }: Optimizer, names: readonly string[]): void {
+  for (const name of names) {
+    const parameter = parameters.get(name);
+    if (parameter && !moments.has(name))
+      moments.set(
+        name,
+        scope(() => newMoments(parameter)),
+      );
+  }
+}
+
 /** The name of the first parameter that is not finite; null when all are. */
 export function brokenWeights({ parameters }: Optimizer): string | null {
   for (const [name, parameter] of parameters) if (!(largest(parameter, ops.abs) < Infinity)) return name;

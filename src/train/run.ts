@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { TrainConfig } from '../config/schema.js';
 import type { BatchSource } from '../data/loader.js';
+import type { GradientReducer } from '../engine/index.js';
 import type { Evaluation } from '../evaluate/evaluate.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import type { Progress } from '../run/checkpoint.js';
@@ -12,6 +13,7 @@ import type { RunLog } from '../run/runLog.js';
 import type { Task } from '../task/task.js';
 import type { MovingAverage } from './movingAverage.js';
 import type { Optimizer } from './optimizer.js';
+import type { Processes } from './processes.js';
 
 export interface TrainHooks {
   /** Go on with the run in `config.out` from its last checkpoint (from the start, when it has none yet). */
@@ -19,14 +21,20 @@ export interface TrainHooks {
   onEvent?(event: TrainingEvent): void;
   /** Asked after every step and every evaluation batch; true ends the run with a checkpoint. */
   shouldStop?(): boolean;
+  /** The processes that train this run together; this one alone where left out. Only the one that leads writes to `config.out`, and tells of the run. */
+  processes?: Processes;
 }
 
 /** A run in this process. */
 export interface Run {
   task: Task;
   config: TrainConfig;
+  processes: Processes;
+  /** Sums gradients over the processes; null for one process. */
+  reducer: GradientReducer | null;
   folder: RunFolder;
-  lock: RunLock;
+  /** Held by the process that leads. */
+  lock: RunLock | null;
   optimizer: Optimizer;
   ema: MovingAverage | null;
   progress: Progress;
@@ -36,7 +44,8 @@ export interface Run {
   preprocessing: Preprocessing;
   train: BatchSource;
   test: BatchSource;
-  log: RunLog;
+  /** Kept by the process that leads. */
+  log: RunLog | null;
   session: Session;
   emit(event: TrainingEvent): void;
   shouldStop(): boolean;

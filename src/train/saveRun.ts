@@ -9,12 +9,14 @@ import { type Run, seconds } from './run.js';
 
 /** Writes `checkpoints/last`. */
 export function save(run: Run): void {
+  if (!run.processes.leads) return;
   writeState(run, run.folder.last);
   saved(run);
 }
 
 /** The same to both folders; `best` first, so that a `last` that knows of it never stands without it. */
 export function saveBest(run: Run): void {
+  if (!run.processes.leads) return;
   writeState(run, run.folder.best);
   copyCheckpoint(run.folder.best, run.folder.last);
   saved(run);
@@ -24,7 +26,8 @@ export function saveBest(run: Run): void {
  * Makes the weights of the middle of an epoch, where a limit ended the run, its best ones. Those of the best epoch are kept beside them: a
  * run that goes on is to end as if it had not been ended, so that they get their place back then (`restoreRun.ts`).
  */
-export function showAsBest({ folder: { last, best, bestEpoch }, progress }: Run): void {
+export function showAsBest({ folder: { last, best, bestEpoch }, progress, processes }: Run): void {
+  if (!processes.leads) return;
   if (progress.best) copyCheckpoint(best, bestEpoch);
   copyCheckpoint(last, best);
 }

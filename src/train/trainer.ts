@@ -19,7 +19,6 @@ import { examplesOf } from '../evaluate/evaluateCheckpoint.js';
 import { ownCalibration } from '../evaluate/ownCalibration.js';
 import { writeFileAtomically } from '../files.js';
 import { writeRunReport } from '../report/writeReport.js';
-import type { Progress } from '../run/checkpoint.js';
 import { writeExamples } from '../run/examplesFile.js';
 import type { Best, Ending, EpochEvent, StepEvent, TrainingEvent, TrainResult } from '../run/messages.js';
 import { writePredictions } from '../run/predictionsFile.js';
@@ -27,13 +26,16 @@ import { precisionNote } from '../task/precision.js';
 import { prepareEngine } from '../task/prepareEngine.js';
 import type { Task } from '../task/task.js';
 import { checkData } from './checkData.js';
+import { evaluateTogether } from './evaluateTogether.js';
 import { updateMovingAverage, withAverages } from './movingAverage.js';
 import { closeRun, openRun, refuseRun } from './openRun.js';
 import { clipGradients, optimizerStep } from './optimizer.js';
+import { ALONE } from './processes.js';
 import { nothingSpent, type Run, seconds, type TrainHooks } from './run.js';
 import { advice, save, saveBest, showAsBest } from './saveRun.js';
 import { learningRate } from './schedule.js';
-import { lossAndGradients, type StepLoss } from './step.js';
+import { lossAndGradients, type StepLoss, type Together } from './step.js';
+import { agreedBatch, batchNote, refuseDrift, refuseSmallBatches } from './together.js';
 
 /**
  * Trains `task` as `config` says and leaves a run folder in `config.out`: the original's loop (per-step learning rate, an evaluation
@@ -46,16 +48,20 @@ import { lossAndGradients, type StepLoss } from './step.js';
  */
 export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const config = prepareEngine(asked);
+  const { processes = ALONE } = hooks;
   refuseRun(task, config, hooks);
+  refuseSmallBatches(config, processes);
   const note = precisionNote(config);
   if (note) hooks.onEvent?.({ kind: 'log', text: note });
   await checkData(task, config, hooks);
   const run = openRun(task, config, hooks);
   try {
+    if (processes.group) run.emit({ kind: 'log', text: batchNote(config, processes) });
     run.emit(startEvent(run));
     const result = await trainEpochs(run);
+    processes.part();
     // Whoever asks to stop wants to be gone: the report is drawn when the resumed run ends.
-    if (result.ending !== 'stopped') await drawReport(run);
+    if (result.ending !== 'stopped' && processes.leads) await drawReport(run);
     return result;
   } finally {
     await closeRun(run);
@@ -92,6 +98,7 @@ async function trainEpochs(run: Run): Promise<TrainResult> {
     const ending = await trainEpoch(run);
     if (ending === 'stopped') return stopped(run);
     if (ending) return await endEarly(run, ending);
+    refuseDrift(run.processes, run.optimizer, run.progress.globalStep);
     // Whatever fails in the evaluation, the epoch is not lost: a resumed run finds it trained, and evaluates it.
     save(run);
     const evaluation = await evaluateRun(run);
@@ -120,15 +127,17 @@ async function trainEpoch(run: Run): Promise<Ending | null> {
   } finally {
     await batches.return?.();
   }
-  return run.shouldStop() ? 'stopped' : null;
+  return run.processes.sum([run.shouldStop() ? 1 : 0])[0] === 0 ? null : 'stopped';
 }
 
-function reasonToEnd({ progress, config, session, shouldStop }: Run): Ending | null {
+/** The same for all processes: any may be asked to stop, and the leading one has the clock. */
+function reasonToEnd({ progress, config, session, shouldStop, processes }: Run): Ending | null {
   const { maxSteps, maxMinutes } = config.run;
-  if (shouldStop()) return 'stopped';
+  const late = processes.leads && maxMinutes > 0 && minutesSince(session.startedAt) >= maxMinutes;
+  const [stops, minutesUp] = processes.sum([shouldStop() ? 1 : 0, late ? 1 : 0]);
+  if (stops !== 0) return 'stopped';
   if (maxSteps > 0 && progress.globalStep >= maxSteps) return 'maxSteps';
-  if (maxMinutes > 0 && minutesSince(session.startedAt) >= maxMinutes) return 'maxMinutes';
-  return null;
+  return minutesUp === 0 ? null : 'maxMinutes';
 }
 
 const minutesSince = (time: number) => (seconds() - time) / 60;
@@ -143,7 +152,8 @@ async function trainStep(run: Run, batches: AsyncIterator<Batch>): Promise<void>
   const lr = learningRate(epoch + step / run.steps, config.optimizer);
   const moment = { epoch, epochs, step, steps: run.steps };
   const options = { precision: config.precision, device: config.device, accumulate };
-  const loss = await lossAndGradients(task, optimizer, take(batches, accumulate, spent), moment, options);
+  const taken = take(run, batches);
+  const loss = await lossAndGradients(task, optimizer, taken, moment, options, togetherIn(run));
   refuseDivergence(run, 'loss', loss.loss, lr);
   const { clipGrad } = config.optimizer;
   const gradNorm = clipGrad > 0 ? clipGradients(optimizer, clipGrad) : undefined;
@@ -155,14 +165,25 @@ async function trainStep(run: Run, batches: AsyncIterator<Batch>): Promise<void>
   recordStep(run, loss, gradNorm, lr, took);
 }
 
-/** At most `count` of the next batches; the time they kept us waiting is added to `spent.wait`. */
-async function* take(batches: AsyncIterator<Batch>, count: number, spent: Progress['spent']): AsyncGenerator<Batch> {
-  for (let i = 0; i < count; i++) {
+/** What several processes need to make a step; undefined for one process. */
+function togetherIn({ processes, reducer, progress, config, train }: Run): Together | undefined {
+  const { accumulate } = config.optimizer;
+  return reducer
+    ? { processes, reducer, batches: Math.min(accumulate, train.batches - progress.step * accumulate) }
+    : undefined;
+}
+
+/** The batches of the next step; the time they kept us waiting is added to what was spent. */
+async function* take({ processes, train, progress, config }: Run, batches: AsyncIterator<Batch>): AsyncGenerator<Batch> {
+  const { epoch, step, spent } = progress;
+  const { accumulate } = config.optimizer;
+  for (let number = step * accumulate; number < (step + 1) * accumulate; number++) {
     const began = seconds();
     const next = await batches.next();
+    const batch = next.done ? null : await agreedBatch(processes, train, next.value, { epoch, number });
     spent.wait += seconds() - began;
-    if (next.done) return;
-    yield next.value;
+    if (!batch) return;
+    yield batch;
   }
 }
 
@@ -200,7 +221,7 @@ function recordStep(
     imagesPerSecond: samples / took,
     secondsLeft: secondsLeft(run),
   };
-  if (progress.globalStep % config.run.logEvery === 0) run.log.step(event);
+  if (progress.globalStep % config.run.logEvery === 0) run.log?.step(event);
   run.emit(event);
 }
 
@@ -213,17 +234,18 @@ function secondsLeft({ progress, config, steps }: Run): number {
 
 /** Scores the whole test set, with the averaged weights where the run keeps them; null when asked to stop meanwhile. */
 async function evaluateRun(run: Run): Promise<Evaluation | null> {
-  const { task, config, test, ema } = run;
+  const { task, config, test, ema, processes } = run;
+  const options = {
+    samples: task.dataset.test,
+    calibration: ownCalibration(config),
+    epoch: run.progress.epoch,
+    precision: config.precision,
+    device: config.device,
+    onBatch: (done: number) => run.emit({ kind: 'evaluating', done, total: test.batches }),
+    shouldStop: run.shouldStop,
+  };
   const score = () =>
-    evaluate(task, test.epoch(0), {
-      samples: task.dataset.test,
-      calibration: ownCalibration(config),
-      epoch: run.progress.epoch,
-      precision: config.precision,
-      device: config.device,
-      onBatch: (done) => run.emit({ kind: 'evaluating', done, total: test.batches }),
-      shouldStop: run.shouldStop,
-    });
+    processes.group ? evaluateTogether(task, test, options, processes) : evaluate(task, test.epoch(0), options);
   const began = seconds();
   const evaluation = await (ema ? withAverages(ema, score) : score());
   run.session.evaluationSeconds = seconds() - began;
@@ -309,7 +331,8 @@ function report(run: Run, evaluation: Evaluation, best: Best): void {
     imagesPerSecond: spent.pictures / (spent.wait + spent.compute),
     seconds: { wait: spent.wait, compute: spent.compute, evaluate: session.evaluationSeconds },
   };
-  run.log.epoch(event);
+  if (!run.processes.leads) return;
+  run.log?.epoch(event);
   const { metrics, testLoss } = event;
   const summary = {
     epoch: event.epoch,

@@ -6,11 +6,14 @@ import { dropThreadLock, refuseLocked } from '../run/lock.js';
 import type { TrainingEvent, TrainResult } from '../run/messages.js';
 import { checkResume } from '../run/resume.js';
 import { holdsRun, readRunConfig, refuseOverwrite } from '../run/runFolder.js';
+import type { Launch } from './launched.js';
 
 /** What the training thread is given. */
 export interface TrainingRequest {
   config: TrainConfig;
   resume: boolean;
+  /** The processes that this one belongs to; null for one alone. */
+  launch: Launch | null;
   /** One Int32; anything but 0 asks the loop to end. */
   stop: SharedArrayBuffer;
 }
@@ -24,6 +27,11 @@ export type TrainingMessage =
 export interface RunTrainingOptions {
   /** Go on with the run in `config.out`. */
   resume?: boolean;
+  /**
+   * How this process was started together with others, that train the same run (`launchedBy`). The one of rank 0 writes and tells of it; the others
+   * need not see `config.out`, and their result has no metrics.
+   */
+  launch?: Launch | null;
   onEvent?(event: TrainingEvent): void;
   /** Aborted: the run ends after the step or evaluation batch under way, with a checkpoint, and `ending` is `stopped`. */
   stopSignal?: AbortSignal;
@@ -32,17 +40,19 @@ export interface RunTrainingOptions {
 /**
  * Trains as `config` says in a thread of its own, so that this one stays free for progress and signals. Throws before
  * anything is loaded `USAGE` when `config.out` holds another run, or, to resume, none or one of other options, and `LOCKED` when another
- * process trains it; later whatever ends the training, with its code.
+ * process trains it; later whatever ends the training, with its code: of several processes `DISTRIBUTED` when one is lost or does not come, and
+ * what ended another one.
  */
 export async function runTraining(config: TrainConfig, options: RunTrainingOptions = {}): Promise<TrainResult> {
-  const { resume = false, onEvent = () => {} } = options;
-  if (resume) checkFolder(config, onEvent);
-  else refuseOverwrite(config.out);
+  const { resume = false, launch = null, onEvent = () => {} } = options;
+  const leads = launch === null || launch.rank === 0;
+  if (leads && resume) checkFolder(config, onEvent);
+  else if (leads) refuseOverwrite(config.out);
   const stop = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const askToStop = () => void Atomics.store(new Int32Array(stop), 0, 1);
   if (options.stopSignal?.aborted) askToStop();
   options.stopSignal?.addEventListener('abort', askToStop);
-  const request: TrainingRequest = { config, resume, stop };
+  const request: TrainingRequest = { config, resume, launch, stop };
   const worker = new Worker(new URL('./trainingThread.js', import.meta.url), { workerData: request });
   const thread = worker.threadId;
   try {

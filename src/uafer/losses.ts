@@ -22,6 +22,8 @@ export interface Targets {
   counts?: Float32Array | undefined;
   /** (B, C) row-major shares of the votes, for cross-entropy with them. */
   shares?: Float32Array | undefined;
+  /** (C) each class's share of the whole batch, where these are part of one: what `balanced` weighs by. */
+  classShares?: Tensor | undefined;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface Targets {
  *
  * `dm` takes the raw counts, `ce` the shares of the votes where they are given, all else the label.
  *
- * Every term is the mean over the batch. KL and AvU are annealed by the epoch; with KL on, AvU is left out. The original reports the
+ * Every term is the mean over the batch, so that parts of one make up the whole; `balanced` times a weight of the whole batch. KL and AvU are annealed by the epoch; with KL on, AvU is left out. The original reports the
  * loss of evaluation with AvU at full weight: `lambdaRuc` 1.
  *
  * @param logits (B, C) of any floating-point type; half precision is computed in float32
@@ -97,9 +99,10 @@ export function distillationLoss(features: Tensor, teacher: Tensor): Tensor {
 
 type PlainLoss = Exclude<LossConfig['lossFunction'], 'edl'>;
 
-function plainLoss(logits: Tensor, { labels, counts, shares }: Targets, name: PlainLoss): Tensor {
+function plainLoss(logits: Tensor, { labels, counts, shares, classShares }: Targets, name: PlainLoss): Tensor {
   if (name === 'dm') return dirichletMultinomialLoss(logits, counts ?? oneVote(labels, logits));
   if (name === 'ce' && shares) return softCrossEntropy(logits, tensor(shares, logits.shape, { device: logits.device }));
+  if (name === 'balanced') return balancedLoss(logits, labels, classShares);
   return PLAIN_LOSSES[name](logits, labels);
 }
 
@@ -112,10 +115,9 @@ function oneVote(labels: Tensor, logits: Tensor): Float32Array {
 const PLAIN_LOSSES = {
   ce: crossEntropyLoss,
   focal: focalLoss,
-  balanced: balancedLoss,
   cosine: cosineLoss,
   gce: generalizedCrossEntropyLoss,
-} satisfies Record<Exclude<PlainLoss, 'dm'>, (logits: Tensor, labels: Tensor) => Tensor>;
+} satisfies Record<Exclude<PlainLoss, 'dm' | 'balanced'>, (logits: Tensor, labels: Tensor) => Tensor>;
 
 function evidentialLoss(opinion: Dirichlet, labels: Tensor, config: LossConfig, coefficient: number): LossParts {
   const { classification, variance, kl, avu } = edlTerms(opinion, labels, config, coefficient);

@@ -33,11 +33,12 @@ export function focalLoss(logits: Tensor, labels: Tensor, gamma = FOCAL_GAMMA): 
  *
  * The original multiplies a row of weights with a column of losses, so that every sample meets every weight: a batch with
  * few classes counts a little less as a whole, and within it no class counts more than another.
+ *
+ * @param classShares (C) f, where the batch is part of one whose shares count
  */
-export function balancedLoss(logits: Tensor, labels: Tensor): Tensor {
+export function balancedLoss(logits: Tensor, labels: Tensor, classShares?: Tensor): Tensor {
   return scope(() => {
-    const y = ops.toDtype(ops.oneHot(labels, logits.shape[CLASSES] as number), logits.dtype); // (B, C)
-    const shares = ops.mean(y, 0); // (C)
+    const shares = classShares ?? ops.mean(oneHotOf(logits, labels), 0); // (C)
     // mean_i w_{y_i} = sum_c f_c w_c = 1 - sum_c f_c^2 / 10
     const meanWeight = ops.sub(1, ops.mul(ops.sum(ops.mul(shares, shares)), BALANCE));
     return ops.mul(focalLoss(logits, labels), meanWeight);
@@ -61,6 +62,11 @@ export function generalizedCrossEntropyLoss(logits: Tensor, labels: Tensor, q = 
     const probability = ops.clamp(ops.exp(logProbabilityOf(logits, labels)), GCE_FLOOR, 1); // (B, 1)
     return ops.mean(ops.div(ops.sub(1, ops.pow(probability, q)), q));
   });
+}
+
+/** (B, C) in the type of the logits. */
+function oneHotOf(logits: Tensor, labels: Tensor): Tensor {
+  return ops.toDtype(ops.oneHot(labels, logits.shape[CLASSES] as number), logits.dtype);
 }
 
 /** (B, 1) log softmax(x)_y. */

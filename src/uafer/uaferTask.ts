@@ -12,7 +12,15 @@ import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
-import { type BatchPrediction, isRunningStatistic, type LossParts, type Model, type Moment, type Task } from '../task/task.js';
+import {
+  type BatchPrediction,
+  isRunningStatistic,
+  type LossParts,
+  type Model,
+  type Moment,
+  type Share,
+  type Task,
+} from '../task/task.js';
 import { dirichlet, dirichletOf } from './evidence.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
 import { localAffinities } from './heatmap.js';
@@ -56,7 +64,7 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
     ...answering(model, dataset.classes, config),
     dataset,
     groups,
-    loss: (batch, moment) => lossOf(teach, dataset, config, batch, moment),
+    loss: (batch, moment, share) => lossOf(teach, dataset, config, batch, moment, share),
   };
 }
 
@@ -167,17 +175,34 @@ function lossOf(
   config: TrainConfig,
   batch: Batch,
   moment: Moment,
+  part?: Share,
 ): LossParts {
   const { images, share } = mixed(imagesOf(batch, config), config, moment);
   const { student, teacher } = teach(images);
-  const own = answerLoss(student, targetsOf({ train, classes }, batch, config), config, moment);
-  const { loss, parts } =
-    share === 1
-      ? own
-      : blended(own, answerLoss(student, targetsOf({ train, classes }, reversed(batch), config), config, moment), share);
+  const classShares =
+    part && config.loss.lossFunction === 'balanced' ? wholeShares(batch, classes.length, config, part) : undefined;
+  const lossFor = (half: Pick<Batch, 'labels' | 'indices' | 'votes'>) =>
+    answerLoss(student, { ...targetsOf({ train, classes }, half, config), classShares }, config, moment);
+  const own = lossFor(batch);
+  const { loss, parts } = share === 1 ? own : blended(own, lossFor(reversed(batch)), share);
   if (!teacher) return { loss, parts };
   const distillation = distillationLoss(student.cls, config.loss.distillation === 'unit' ? unitLength(teacher, -1) : teacher);
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
+}
+
+/** (C) each class's share of a batch that several processes have parts of. */
+function wholeShares({ labels }: Batch, classes: number, { device }: TrainConfig, { counted, group }: Share): Tensor {
+  return noGrad(() =>
+    scope(() => {
+      const counts = Float32Array.from(
+        { length: classes },
+        (_, c) => labels.subarray(0, counted).filter((y) => Number(y) === c).length,
+      );
+      const sums = tensor(counts, [classes], { device });
+      group.allReduce(sums);
+      return ops.div(sums, ops.sum(sums));
+    }),
+  );
 }
 
 function answerLoss(student: UaFerOutput, targets: Targets, config: TrainConfig, moment: Moment): LossParts {
