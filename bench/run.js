@@ -21,6 +21,7 @@ const NAMES = [
   'serve',
   'serveSoak',
   'serveSchema',
+  'scaling',
 ];
 const [name = '', ...options] = process.argv.slice(2);
 const script = fileURLToPath(new URL(`${name}.js`, import.meta.url));

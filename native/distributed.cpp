@@ -8,6 +8,7 @@
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -45,8 +46,67 @@ using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 constexpr const char* kTrouble = "trouble";
 constexpr Milliseconds kLook{1000};
 
-struct Group {
+// Adds to a number in the store once a second, whatever the JavaScript thread does: a sign that this process is there. It looks too whether
+// another one fails, in a thread of its own since a store that cannot be reached any more may never answer.
+class Beat {
+ public:
+  Beat(StorePtr store, std::string key) : state_(std::make_shared<State>()) {
+    thread_ = std::thread(run, state_, std::move(store), std::move(key));
+  }
+  ~Beat() {
+    {
+      const std::lock_guard<std::mutex> lock(state_->mutex);
+      state_->ending = true;
+    }
+    state_->wake.notify_all();
+    // One that waits for the store in vain would be waited for in vain.
+    if (silence() < kSilence) {
+      thread_.join();
+    } else {
+      thread_.detach();
+    }
+  }
+
+  bool trouble() const { return state_->trouble; }
+  // Since the store answered last.
+  Clock::duration silence() const { return Clock::now() - state_->answered.load(); }
+
+  static constexpr std::chrono::seconds kSilence{4};
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool ending = false;
+    std::atomic<bool> trouble{false};
+    std::atomic<Clock::time_point> answered{Clock::now()};
+  };
+
+  static void run(const std::shared_ptr<State>& state, const StorePtr& store, const std::string& key) {
+    for (;;) {
+      try {
+        store->add(key, 1);
+        if (store->check({kTrouble})) state->trouble = true;
+        state->answered = Clock::now();
+      } catch (const std::exception&) {
+        return;  // the store is gone: from here on it is silent
+      }
+      std::unique_lock<std::mutex> lock(state->mutex);
+      if (state->wake.wait_for(lock, kLook, [&] { return state->ending; })) return;
+    }
+  }
+
+  std::shared_ptr<State> state_;
+  std::thread thread_;
+};
+
+struct OpenStore {
   StorePtr store;
+  std::unique_ptr<Beat> beat;
+};
+
+struct Group {
+  std::shared_ptr<OpenStore> open;
   c10::intrusive_ptr<c10d::Backend> backend;
   Milliseconds timeout;
   bool polled;  // NCCL's wait orders streams, and does not wait
@@ -82,45 +142,6 @@ class Registry {
   int64_t last_ = 0;
 };
 
-// Adds to a number in the store once a second, whatever the JavaScript thread does: a sign that this process is there.
-class Beat {
- public:
-  Beat(StorePtr store, std::string key)
-      : thread_([this, store = std::move(store), key = std::move(key)] { run(*store, key); }) {}
-  ~Beat() {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      ending_ = true;
-    }
-    wake_.notify_all();
-    thread_.join();
-  }
-
- private:
-  void run(c10d::Store& store, const std::string& key) {
-    constexpr std::chrono::seconds kPause{1};
-    std::unique_lock<std::mutex> lock(mutex_);
-    while (!ending_) {
-      try {
-        store.add(key, 1);
-      } catch (const std::exception&) {
-        return;  // whoever needs the store finds out
-      }
-      wake_.wait_for(lock, kPause, [this] { return ending_; });
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool ending_ = false;
-  std::thread thread_;  // last: it uses the others
-};
-
-struct OpenStore {
-  StorePtr store;
-  std::unique_ptr<Beat> beat;
-};
-
 Registry<std::shared_ptr<OpenStore>>& stores() {
   static auto* registry = std::make_unique<Registry<std::shared_ptr<OpenStore>>>().release();
   return *registry;
@@ -134,8 +155,12 @@ Registry<std::shared_ptr<Group>>& groups() {
 }
 
 bool in_trouble(Group& group) {
+  if (const Beat* beat = group.open->beat.get()) {
+    if (beat->silence() > group.timeout) throw DistributedError("the store does not answer");
+    return beat->trouble();
+  }
   try {
-    return group.store->check({kTrouble});
+    return group.open->store->check({kTrouble});
   } catch (const std::exception& error) {
     throw DistributedError("the store does not answer: " + describe(error));
   }
@@ -401,6 +426,14 @@ void start_beat(const Napi::CallbackInfo& info) {
   });
 }
 
+// Whether the store has answered to the beat in the last seconds; true without one.
+Napi::Value store_answers(const Napi::CallbackInfo& info) {
+  return connecting(info, "store", [&] {
+    const std::shared_ptr<OpenStore> open = stores().at(number_of(info, 0), "the store");
+    return Napi::Boolean::New(info.Env(), !open->beat || open->beat->silence() < Beat::kSilence);
+  });
+}
+
 void close_store(const Napi::CallbackInfo& info) { stores().remove(number_of(info, 0)); }
 
 c10::intrusive_ptr<c10d::Backend> gloo_backend(const StorePtr& store, int rank, int size, Milliseconds timeout,
@@ -423,12 +456,12 @@ c10::intrusive_ptr<c10d::Backend> nccl_backend(const StorePtr& store, int rank, 
 Napi::Value open_group(const Napi::CallbackInfo& info) {
   const std::string backend = text_of(info, 2);
   return connecting(info, "openGroup", [&] {
-    const StorePtr whole = store_at(number_of(info, 0));
-    const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(text_of(info, 1), whole);
+    const std::shared_ptr<OpenStore> open = stores().at(number_of(info, 0), "the store");
+    const StorePtr store = c10::make_intrusive<c10d::PrefixStore>(text_of(info, 1), open->store);
     const int rank = static_cast<int>(number_of(info, 3));
     const int size = static_cast<int>(number_of(info, 4));
     const Milliseconds timeout = time_of(info, 5);
-    auto group = std::make_shared<Group>(Group{whole, {}, timeout, backend == "nccl"});
+    auto group = std::make_shared<Group>(Group{open, {}, timeout, backend == "nccl"});
     if (backend == "gloo") {
       group->backend = gloo_backend(store, rank, size, timeout, text_of(info, 6), text_of(info, 7));
 #ifdef UAFER_NCCL
@@ -569,6 +602,7 @@ void register_distributed(Napi::Env env, Napi::Object exports) {
   exports.Set("storeGet", Napi::Function::New(env, store_get));
   exports.Set("storeAdd", Napi::Function::New(env, store_add));
   exports.Set("startBeat", Napi::Function::New(env, start_beat));
+  exports.Set("storeAnswers", Napi::Function::New(env, store_answers));
   exports.Set("closeStore", Napi::Function::New(env, close_store));
   exports.Set("openGroup", Napi::Function::New(env, open_group));
   exports.Set("closeGroup", Napi::Function::New(env, close_group));

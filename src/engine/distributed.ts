@@ -19,6 +19,8 @@ export interface Store {
   add(key: string, amount: number): number;
   /** Adds 1 to the number of `key` once a second from a thread of its own, until the store is closed: a sign of life. */
   beat(key: string): void;
+  /** Whether it has answered to the beat in the last seconds; what is asked of one that can't be reached any more may block. True without a beat. */
+  answers(): boolean;
   close(): void;
   /** The addon's number of it. */
   readonly number: number;
@@ -48,6 +50,7 @@ export function openStore({ host, port, keeps, prefix = '', connectSeconds, answ
     get: (key) => addon.storeGet(number, key),
     add: (key, amount) => addon.storeAdd(number, key, amount),
     beat: (key) => addon.startBeat(number, key),
+    answers: () => addon.storeAnswers(number),
     close: () => addon.closeStore(number),
   };
 }

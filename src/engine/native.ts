@@ -45,6 +45,7 @@ export interface Native {
   storeGet(store: number, key: string): string | null;
   storeAdd(store: number, key: string, amount: number): number;
   startBeat(store: number, key: string): void;
+  storeAnswers(store: number): boolean;
   closeStore(store: number): void;
   openGroup(
     store: number,

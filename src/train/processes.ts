@@ -43,16 +43,16 @@ export const ALONE: Processes = {
 
 /**
  * @param control of CPU tensors
- * @param group of tensors on the run's device
+ * @param group of tensors on the run's `device`: small sums go there too, since NCCL's take the same time for many processes as for few
  * @param onPart told once, when all processes have parted
  */
-export function createProcesses(control: ProcessGroup, group: ProcessGroup, onPart: () => void): Processes {
+export function createProcesses(control: ProcessGroup, group: ProcessGroup, device: string, onPart: () => void): Processes {
   const { rank, size } = control;
   const leads = rank === 0;
   const sum = (values: readonly number[]) =>
     scope(() => {
-      const x = tensor(Float64Array.from(values), [values.length]);
-      control.allReduce(x);
+      const x = tensor(Float64Array.from(values), [values.length], { device });
+      group.allReduce(x);
       return toArray(x);
     });
   let parted = false;

@@ -198,6 +198,7 @@ function absent({ store, launch: { size, timeoutSeconds } }: Known, name: string
 async function noted({ store, launch, shouldStop }: Known, key: string, tooLate: () => string): Promise<string> {
   const deadline = Date.now() + launch.timeoutSeconds * 1000;
   for (;;) {
+    if (!store.answers()) throw new UaferError('DISTRIBUTED', 'the store does not answer');
     const text = store.get(key);
     if (text !== null) return text;
     if (store.get(TROUBLE) !== null) throw new UaferError('DISTRIBUTED', 'another process fails');
@@ -215,7 +216,7 @@ async function connect(known: Known, device: string): Promise<Processes> {
     openGroup({ store, name, backend, rank, size, timeoutSeconds, address, networkInterface });
   const control = open('control', 'gloo');
   const group = open('tensors', device === 'cpu' ? 'gloo' : nccl(device));
-  return createProcesses(control, group, () => {
+  return createProcesses(control, group, device, () => {
     known.parted = true;
     group.close();
     control.close();
@@ -246,6 +247,8 @@ async function localAddress({ host, port }: Launch): Promise<string> {
 
 async function failed(known: Known, error: unknown): Promise<unknown> {
   if (known.parted) return error;
+  // What is asked of a store that can't be reached any more would never be answered.
+  if (!known.store.answers()) return isEcho(error) ? leaderLost(known) : error;
   try {
     return isEcho(error) ? await explained(known, error) : await told(known, error);
   } catch {

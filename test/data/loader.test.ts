@@ -179,6 +179,96 @@ describe('pictures that cannot be read', () => {
   });
 });
 
+describe('parts of several processes', () => {
+  const SIZE = 3;
+  const parts = (part: 'train' | 'test', pairs = false, list = samples, data: Partial<LoaderConfig['data']> = {}) =>
+    Array.from({ length: SIZE }, (_, rank) =>
+      createLoader(list, config({}, data), preprocessing, part, { rank, size: SIZE, pairs }),
+    );
+  const closing = async <T>(sources: BatchSource[], use: (sources: BatchSource[]) => Promise<T>) => {
+    try {
+      return await use(sources);
+    } finally {
+      for (const source of sources) await source.close();
+    }
+  };
+
+  it.each([false, true])(
+    'make up every batch of training, picture by picture as one process makes it (pairs: %s)',
+    async (pairs) => {
+      const whole = await train({}, (source) => read(source, 1));
+      await closing(parts('train', pairs), async (sources) => {
+        const own = await Promise.all(sources.map((source) => read(source, 1)));
+        for (const [k, { indices, images }] of whole.entries()) {
+          const length = images.length / indices.length;
+          const rowOf = (index: number) => {
+            const at = indices.indexOf(index);
+            return images.subarray(at * length, (at + 1) * length);
+          };
+          const together = own.map((batches) => batches[k] as Read);
+          for (const { indices: mine, images: theirs } of together)
+            for (const [i, index] of mine.entries())
+              expect(theirs.subarray(i * length, (i + 1) * length)).toEqual(rowOf(index));
+          expect([...new Set(together.flatMap((part) => part.indices))].sort()).toEqual([...indices].sort());
+        }
+      });
+    },
+  );
+
+  it('count no picture where a batch has too few, and one stands in', async () => {
+    await closing(parts('train', false, samples.slice(0, 7)), async (sources) => {
+      const counted = await Promise.all(
+        sources.map(async (source) => {
+          const found: (number | undefined)[] = [];
+          for await (const { part, labels } of source.epoch(0)) {
+            expect(labels.length).toBeGreaterThan(0);
+            found.push(part?.counted);
+          }
+          return found;
+        }),
+      );
+      // Batches of 5 and 2.
+      expect(counted).toEqual([
+        [1, 0],
+        [2, 1],
+        [2, 1],
+      ]);
+    });
+  });
+
+  it('are made anew, with those that step in, where a picture of the whole batch cannot be read', async () => {
+    const withBad = [...samples.slice(0, 7), bad, ...samples.slice(7)];
+    const data = { allowUnreadable: true, shuffle: false };
+    await closing(parts('train', false, withBad, data), async (sources) => {
+      const missing = await Promise.all(
+        sources.map(async (source) => {
+          for await (const { part } of source.epoch(0, 1)) return part?.missing;
+        }),
+      );
+      expect(missing).toEqual([0, 1, 0]);
+      const remade = await Promise.all(sources.map((source) => source.remade(0, 1)));
+      expect(remade.flatMap(({ indices }) => [...indices])).toEqual([5, 6, 10, 8, 9]);
+      expect(remade.map(({ part }) => part)).toEqual([1, 2, 2].map((counted) => ({ counted, missing: 0 })));
+      // All of them know of the picture now.
+      for (const source of sources) expect([...source.unreadable.keys()]).toEqual([bad.path]);
+    });
+  });
+
+  it('are in evaluation whole batches, in turn', async () => {
+    await closing(parts('test'), async (sources) => {
+      const batches = await Promise.all(sources.map((source) => read(source, 0)));
+      const firsts = batches.map((own) => own.map(({ indices }) => indices[0]));
+      expect(firsts).toEqual([
+        [0, 12],
+        [4, 16],
+        [8, 20],
+      ]);
+      sources[0]?.learn([['elsewhere.png', 'elsewhere.png cannot be read']]);
+      expect([...(sources[0]?.unreadable.keys() ?? [])]).toEqual(['elsewhere.png']);
+    });
+  });
+});
+
 describe('threads', () => {
   it.each([0, 1])('pass on what stops the run: an oblong picture (%i workers)', async (workers) => {
     const oblong = { file: 'oblong.png', path: join(folder.path, 'oblong.png'), label: 0 };

@@ -51,6 +51,16 @@ describe('a process group over Gloo', () => {
     }
   });
 
+  it('normalises with the statistics of all, and differentiates so', async () => {
+    // Sums of a few hundred numbers in another order, in single precision.
+    for (const { y, x, parameters, running } of await together('normalised', 3)) {
+      expect(y).toBeLessThan(1e-5);
+      expect(x).toBeLessThan(1e-4);
+      expect(parameters).toBeLessThan(1e-3);
+      expect(running).toBeLessThan(1e-6);
+    }
+  });
+
   it('means gradients in buckets during backward, in every layout, and leaves parameters without one alone', async () => {
     const size = 2;
     const found = await together('gradients', size);

@@ -1,6 +1,7 @@
 // One of several processes: `node distributed.js WHAT RANK SIZE PORT`. Prints what it found as a line of JSON.
 import {
   backward,
+  batchNormTogether,
   createGradientReducer,
   noGrad,
   openGroup,
@@ -84,6 +85,41 @@ const cases = {
     say({ buckets: reducer.buckets, steps });
     group.allReduce(tensor([0], [1]));
     reducer.close();
+    group.close();
+  },
+
+  /** Batch normalisation of two rows a process beside that of all rows in one: largest differences of what each has. */
+  normalised() {
+    const group = open(connect());
+    const whole = Float32Array.from({ length: 2 * size * 3 * 16 }, (_, i) => 3 + Math.sin(i * i) + (i % 3));
+    const weights = Float32Array.from(whole, (_, i) => Math.cos(i * 7));
+    const parameters = () => {
+      const made = [tensor([1, 2, 3], [3]), tensor([0, 1, -1], [3]), tensor([0, 0, 0], [3]), tensor([1, 1, 1], [3])];
+      for (const parameter of made.slice(0, 2)) parameter.requiresGrad = true;
+      return made;
+    };
+    const lossOf = (y, w) => ops.sum(ops.mul(ops.mul(y, y), tensor(w, y.shape)));
+    const rows = (values) => values.subarray(rank * 96, (rank + 1) * 96);
+    const [own, one] = [parameters(), parameters()];
+    const [x, all] = [tensor(rows(whole), [2, 3, 4, 4]), tensor(whole, [2 * size, 3, 4, 4])];
+    for (const input of [x, all]) input.requiresGrad = true;
+    // The last process's pictures stand in for none, so that they count for nothing.
+    const counts = rank < size - 1;
+    const y = batchNormTogether(x, own, { group, counts });
+    backward(ops.mul(lossOf(y, rows(weights)), counts ? 1 : 0));
+    const counted = ops.slice(all, 0, 0, 2 * (size - 1));
+    const expected = ops.batchNorm(counted, ...one, { training: true });
+    backward(lossOf(expected, weights.subarray(0, 96 * (size - 1))));
+    for (const { grad } of own.slice(0, 2)) group.allReduce(grad);
+    const difference = (a, b) => ops.amax(ops.abs(ops.sub(a, b)), []).item();
+    const part = (values) => (counts ? ops.slice(values, 0, 2 * rank, 2 * rank + 2) : null);
+    say({
+      y: counts ? difference(y, part(expected)) : 0,
+      x: counts ? difference(x.grad, part(all.grad)) : ops.amax(ops.abs(x.grad), []).item(),
+      parameters: Math.max(...[0, 1].map((i) => difference(own[i].grad, one[i].grad))),
+      running: Math.max(...[2, 3].map((i) => difference(own[i], one[i]))),
+    });
+    group.allReduce(tensor([0], [1]));
     group.close();
   },
 
