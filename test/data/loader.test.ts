@@ -263,8 +263,8 @@ describe('parts of several processes', () => {
         [4, 16],
         [8, 20],
       ]);
-      sources[0]?.learn([['elsewhere.png', 'elsewhere.png cannot be read']]);
-      expect([...(sources[0]?.unreadable.keys() ?? [])]).toEqual(['elsewhere.png']);
+      const learn = () => sources[0]?.learn([['elsewhere.png', 'elsewhere.png cannot be read']]);
+      expect(learn).toThrow(expect.objectContaining({ code: 'IMAGE', message: expect.stringContaining('1 of 23 pictures') }));
     });
   });
 });
