@@ -25,7 +25,7 @@ const SMALL = [
   '--epochs',
   '1',
   '--max-steps',
-  '2',
+  '1',
   '--device',
   'cpu',
   '--threads',

@@ -81,6 +81,13 @@ all together. Rank 0 writes the run and tells of it.`,
 }
 
 async function trainCommand(given: TrainOptions & OptionValues): Promise<void> {
+  for (const name of ['nproc', 'processTimeout'] as const) {
+    if (given[name] < 1)
+      throw new UaferError(
+        'USAGE',
+        `--${name === 'nproc' ? name : 'process-timeout'}: expected a whole number of at least 1, got 0.`,
+      );
+  }
   const launch = launchedBy(process.env, given.processTimeout);
   if (given.nproc > 1) return startAll(given.nproc, launch !== null);
   endWithStarter();
