@@ -384,9 +384,13 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
     await page.locator('.timeline .line-name').first().waitFor({ timeout: LOADED });
     await page.waitForTimeout(2500);
     const moment = page.getByRole('slider', { name: 'Moment' });
+    const before = await savedMoments(page);
     await moment.fill('0.5');
     await page.getByText(/^At 0:0\d, face \d+: /).waitFor();
     expect(await page.evaluate(() => document.querySelector('video')?.currentTime)).toBeLessThan(1);
+    await page.waitForTimeout(1000);
+    // Looking back changes nothing of what was seen.
+    expect(await savedMoments(page)).toBe(before);
   }, 120_000);
 });
 
@@ -420,6 +424,12 @@ async function answered(page: Page, name: string): Promise<void> {
 async function saved(page: Page, form: string): Promise<string> {
   const download = page.waitForEvent('download');
   await page.locator('.save').getByRole('button', { name: form }).click();
+  return readFileSync(await (await download).path(), 'utf8');
+}
+
+async function savedMoments(page: Page): Promise<string> {
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save as CSV' }).click();
   return readFileSync(await (await download).path(), 'utf8');
 }
 

@@ -273,7 +273,7 @@ function Result({ state, faces, picture }: PhotoProps) {
         <Reading
           {...shared}
           answer={decided(face.overTime, { decision: model.decision, risk })}
-          crop={live.crop}
+          crop={live.crops[live.faces.indexOf(face)] ?? null}
           heatmap={face.heatmap}
         />
       </>

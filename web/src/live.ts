@@ -1,6 +1,6 @@
 /** A camera or a video file: one frame under way at a time, those that come meanwhile are dropped. */
 import { ready } from './model';
-import { withFrame } from './moments';
+import { isKnown, recalled, withFrame } from './moments';
 import { current, type Live, update } from './store';
 
 /** Longest side of a frame as it is looked at: the detector makes it smaller still. */
@@ -66,7 +66,7 @@ export function stop(): void {
   video = null;
   if (address) URL.revokeObjectURL(address);
   address = null;
-  current().live?.crop?.close();
+  release(current().live?.crops);
   update({ live: null, expression: null, pointed: null });
 }
 
@@ -96,7 +96,7 @@ function begin(element: HTMLVideoElement, kind: Live['kind'], name: string): voi
     height: 9,
     faces: [],
     track: null,
-    crop: null,
+    crops: [],
     moments: [],
     time: 0,
     seen: 0,
@@ -121,6 +121,10 @@ function begin(element: HTMLVideoElement, kind: Live['kind'], name: string): voi
 function change(changed: Partial<Live>): void {
   const { live } = current();
   if (live) update({ live: { ...live, ...changed } });
+}
+
+function release(crops: readonly ImageBitmap[] = []): void {
+  for (const crop of crops) crop.close();
 }
 
 /** Frames as they are shown, with their time in the clip. */
@@ -149,25 +153,22 @@ async function watch(element: HTMLVideoElement, mine: number): Promise<void> {
       const scale = Math.min(1, LONGEST / Math.max(element.videoWidth, element.videoHeight));
       const resizeWidth = Math.max(1, Math.round(element.videoWidth * scale));
       const bitmap = await createImageBitmap(element, { resizeWidth, resizeQuality: 'medium' });
-      const { faces, crop, shown, width, height } = await client.ask('frame', { bitmap, time, restart, shown: live.track }, [
-        bitmap,
-      ]);
+      const { faces, crops, ...size } = await client.ask('frame', { bitmap, time, restart }, [bitmap]);
       const now = performance.now();
       times.push(now);
       while ((times[0] as number) < now - 1000) times.shift();
       const after = current().live;
-      if (mine !== run || !after) return crop?.close();
-      after.crop?.close();
-      const moments = withFrame(after.moments, faces, time, restart);
+      if (mine !== run || !after) return release(crops);
+      release(after.crops);
+      const known = isKnown(after.moments, time);
+      const seen = known ? recalled(after.moments, faces, time) : faces;
       change({
-        faces,
-        crop,
-        moments,
+        ...size,
+        faces: seen,
+        crops,
         time,
-        width,
-        height,
-        // Another face may have been chosen meanwhile.
-        track: after.track === live.track ? (shown ?? after.track) : after.track,
+        moments: known ? after.moments : withFrame(after.moments, faces, time),
+        track: seen.some(({ track }) => track === after.track) ? after.track : (seen[0]?.track ?? after.track),
         seen: after.seen + 1,
         dropped,
         rate: times.length,

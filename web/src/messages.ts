@@ -31,8 +31,9 @@ export interface Requests {
   open: { ask: { files: File[] | null; detector: DetectorName }; answer: { model: ModelSummary; backend: string } };
   photo: { ask: { file: Blob }; answer: { prediction: Prediction; crops: Blob[]; thumbnail: Blob } };
   frame: {
-    ask: { bitmap: ImageBitmap; time: number; restart: boolean; shown: number | null };
-    answer: { width: number; height: number; faces: FollowedFace[]; crop: ImageBitmap | null; shown: number | null };
+    ask: { bitmap: ImageBitmap; time: number; restart: boolean };
+    /** The aligned faces in the order of the faces. */
+    answer: { width: number; height: number; faces: FollowedFace[]; crops: ImageBitmap[] };
   };
   draw: { ask: { file: Blob; marks: Mark[] }; answer: { picture: Blob } };
   text: { ask: { form: 'json' | 'csv'; results: NamedPrediction[] }; answer: { text: string } };

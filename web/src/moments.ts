@@ -1,4 +1,6 @@
 /** What was seen of the faces of a clip, for its time line: as much as is shown, so that a camera may run for hours. */
+import { intersectionOverUnion } from '#uafer/faces/boxes.js';
+import type { Box } from '#uafer/faces/types.js';
 import type { Answer } from '#uafer/predict/answer.js';
 import type { FollowedFace } from '#uafer/predict/followFaces.js';
 
@@ -7,22 +9,40 @@ export interface Moment {
   time: number;
   track: number;
   answer: Answer;
+  box: Box;
 }
 
 /** Moments that are kept: some ten minutes of one face at 15 frames a second. */
 const MOST_MOMENTS = 10_000;
+/** Seconds between a frame that is seen again and the moment that it is taken for. */
+const NEAR = 0.25;
+/** Overlap of boxes from which on they are of the same face. */
+const SAME = 0.3;
 
-/** The moments with those of a frame. After a jump back in a video what was seen from there on is replaced. */
-export function withFrame(
-  moments: readonly Moment[],
-  faces: readonly FollowedFace[],
-  time: number,
-  restart: boolean,
-): Moment[] {
-  const before = restart ? moments.filter((moment) => moment.time < time) : moments;
-  const kept = before.length + faces.length > MOST_MOMENTS ? before.slice(before.length + faces.length - MOST_MOMENTS) : before;
-  return [...kept, ...faces.map(({ track, overTime }) => ({ time, track, answer: overTime }))];
+/** Whether a time lies among the moments, as after a jump back in a video. */
+export function isKnown(moments: readonly Moment[], time: number): boolean {
+  return time <= (moments.at(-1)?.time ?? Number.NEGATIVE_INFINITY);
 }
+
+/** The moments with those of a frame that is new. */
+export function withFrame(moments: readonly Moment[], faces: readonly FollowedFace[], time: number): Moment[] {
+  const over = moments.length + faces.length - MOST_MOMENTS;
+  const kept = over > 0 ? moments.slice(over) : moments;
+  return [...kept, ...faces.map(({ track, overTime, box }) => ({ time, track, answer: overTime, box }))];
+}
+
+/** The faces of a frame that is seen again, by the numbers and answers that they had: looking back changes nothing. */
+export function recalled(moments: readonly Moment[], faces: readonly FollowedFace[], time: number): FollowedFace[] {
+  const near = moments
+    .filter((moment) => Math.abs(moment.time - time) <= NEAR)
+    .sort((a, b) => Math.abs(a.time - time) - Math.abs(b.time - time));
+  return faces.map((face) => {
+    const moment = near.find(({ box }) => intersectionOverUnion(edges(box), edges(face.box)) >= SAME);
+    return moment ? { ...face, track: moment.track, overTime: moment.answer } : face;
+  });
+}
+
+const edges = ({ left, top, width, height }: Box) => ({ left, top, right: left + width, bottom: top + height, score: 1 });
 
 /** One line a moment, for a table: time, face, expression, its probability, uncertainty, ambiguity, decision, and every probability. */
 export function momentsTable(moments: readonly Moment[], classes: readonly string[]): string {

@@ -23,8 +23,8 @@ export interface Live {
   faces: FollowedFace[];
   /** The track that is shown. */
   track: number | null;
-  /** A face as the model sees it; taken by whoever draws it. */
-  crop: ImageBitmap | null;
+  /** Each face as the model sees it, until the next frame. */
+  crops: ImageBitmap[];
   moments: readonly Moment[];
   /** Seconds, in the clip. */
   time: number;

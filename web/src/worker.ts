@@ -55,7 +55,7 @@ const handlers: { [K in Kind]: (ask: Requests[K]['ask']) => Promise<Requests[K][
       bitmap.close();
     }
   },
-  async frame({ bitmap, time, restart, shown }) {
+  async frame({ bitmap, time, restart }) {
     try {
       const { model, predict } = opened();
       const prediction = await predict(bitmap, { heatmap: true });
@@ -67,9 +67,8 @@ const handlers: { [K in Kind]: (ask: Requests[K]['ask']) => Promise<Requests[K][
       // Numbers go on after a jump: they mean other faces.
       const faces = followed.faces.map((face) => ({ ...face, track: face.track + before }));
       clip.lastTrack = Math.max(clip.lastTrack, ...faces.map(({ track }) => track));
-      const face = faces.find(({ track }) => track === shown) ?? faces[0];
-      const crop = face && (alignedFaces(bitmap, [face], CROP)[0] as OffscreenCanvas).transferToImageBitmap();
-      return { width: bitmap.width, height: bitmap.height, faces, crop: crop ?? null, shown: face?.track ?? null };
+      const crops = alignedFaces(bitmap, faces, CROP).map((canvas) => canvas.transferToImageBitmap());
+      return { width: bitmap.width, height: bitmap.height, faces, crops };
     } finally {
       bitmap.close();
     }
@@ -97,7 +96,7 @@ async function answer({ id, kind, ask }: ToWorker): Promise<void> {
   try {
     const handler = handlers[kind] as (ask: unknown) => Promise<Requests[Kind]['answer']>;
     const made = await handler(ask);
-    port.postMessage({ kind: 'answer', id, answer: made }, 'crop' in made && made.crop ? [made.crop] : []);
+    port.postMessage({ kind: 'answer', id, answer: made }, kind === 'frame' ? (made as Requests['frame']['answer']).crops : []);
   } catch (error) {
     port.postMessage({ kind: 'failure', id, message: (error as Error).message });
   }

@@ -13,6 +13,8 @@ interface TimelineProps {
 
 /** Seconds that a camera's line shows; a video's shows all. */
 const SPAN = 60;
+/** Seconds by which a video may miss the moment that it was sent to. */
+const ARRIVED = 0.2;
 /** Milliseconds between two drawings: nobody reads a line faster. */
 const REDRAWN = 200;
 /** Of a face's row, in points. */
@@ -26,9 +28,16 @@ const GAP = 1;
 /** What each face showed from moment to moment: a colour an expression, paler where less is known, and a line of the uncertainty below it. */
 export function Timeline({ live, classes }: TimelineProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [looked, setLooked] = useState<number | null>(null);
+  const [chosen, setChosen] = useState<number | null>(null);
   const { moments, time, kind, track } = live;
-  const from = kind === 'camera' ? Math.max(moments[0]?.time ?? 0, time - SPAN) : (moments[0]?.time ?? 0);
+  // A video goes to the moment that is chosen, and is there a little later; before a camera one looks back at it.
+  const arrived = kind === 'video' && chosen !== null && Math.abs(time - chosen) < ARRIVED;
+  useEffect(() => {
+    if (arrived) setChosen(null);
+  }, [arrived]);
+  const looked = chosen ?? (kind === 'video' ? time : null);
+  const from =
+    kind === 'camera' ? Math.max(moments[0]?.time ?? 0, (moments.at(-1)?.time ?? 0) - SPAN) : (moments[0]?.time ?? 0);
   const to = Math.max(time, moments.at(-1)?.time ?? 0, from + 5);
   const inSight = moments.filter((moment) => moment.time >= from);
   const now = live.faces.map((face) => face.track);
@@ -36,7 +45,11 @@ export function Timeline({ live, classes }: TimelineProps) {
   const drawn = useRef({ at: 0, looked });
   useEffect(() => {
     const now = performance.now();
-    if (!canvas.current || (now - drawn.current.at < REDRAWN && drawn.current.looked === looked && !live.ended)) return;
+    if (
+      !canvas.current ||
+      (now - drawn.current.at < REDRAWN && (chosen === null || drawn.current.looked === looked) && !live.ended)
+    )
+      return;
     drawn.current = { at: now, looked };
     drawLines(canvas.current, inSight, { tracks, classes, from, to, looked });
   });
@@ -71,23 +84,16 @@ export function Timeline({ live, classes }: TimelineProps) {
         aria-valuetext={`${clock(looked ?? time)}${shown ? `: ${said(shown)}` : ''}`}
         onInput={(event) => {
           const value = Number(event.currentTarget.value);
-          setLooked(value >= to - 0.1 ? null : value);
+          setChosen(kind === 'camera' && value >= to - 0.1 ? null : value);
           seek(value);
         }}
       />
-      <p class="note">
-        {shown ? (
-          <>
-            At {clock(shown.time)}, face {shown.track}: {said(shown)}{' '}
-            <button type="button" class="link" onClick={() => setLooked(null)}>
-              Back to now
-            </button>
-          </>
-        ) : (
-          <>
-            Colour: the expression. Pale: little is known. The line below: how much is not known, from the top (nothing) to the
-            bottom (everything).
-          </>
+      <p class="moment">
+        {shown && `At ${clock(shown.time)}, face ${shown.track}: ${said(shown)}`}
+        {shown && kind === 'camera' && (
+          <button type="button" class="link" onClick={() => setChosen(null)}>
+            Back to now
+          </button>
         )}
       </p>
       <ul class="key">
@@ -97,6 +103,10 @@ export function Timeline({ live, classes }: TimelineProps) {
           </li>
         ))}
       </ul>
+      <p class="note">
+        Colour: the expression; pale where little is known. The line below it: how much is not known, from the top (nothing) to
+        the bottom (everything).
+      </p>
     </section>
   );
 }
