@@ -1,4 +1,8 @@
-/** The packages that only a service needs. They are loaded when one starts: an installation that predicts can do without them. */
+/**
+ * The packages that only a service needs. They are loaded when one starts: an installation that predicts can do without them, so they are optional
+ * dependencies. npm leaves such a package out, silently, where anything that it needs asks for a newer Node.js: hence the older @fastify/static and
+ * light-my-request in package.json, which fastify itself takes.
+ */
 import { UaferError } from '../errors.js';
 
 const NAMES = [

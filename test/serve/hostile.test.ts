@@ -15,6 +15,9 @@ afterAll(() => service[Symbol.asyncDispose]());
 afterEach(async () => {
   expect((await postPicture(service.url, exampleFace('happy_1'), { query: '?aligned=true' })).status).toBe(200);
   expect(await metric(service.url, 'uafer_queue_pictures')).toBe(0);
+  // Nothing that a client does is a fault of the service.
+  expect(await metric(service.url, 'uafer_errors_total{kind="internal"}')).toBe(0);
+  expect(await metric(service.url, 'uafer_process_ends_total')).toBe(0);
 });
 
 async function expectProblem(response: Response, kind: ProblemKind, detail: RegExp): Promise<void> {
