@@ -78,7 +78,8 @@ function partsOf(error: unknown): ErrorParts {
 
 async function answer(message: ToPredictor): Promise<void> {
   const send = (rest: { facts: PredictorFacts } | { answers: PictureAnswer[] } | { failure: ErrorParts }) => {
-    if (process.connected) process.send?.({ id: message.id, ...rest } satisfies FromPredictor);
+    // Where the service has gone in between, this process ends too (below): nobody misses the answer.
+    process.send?.({ id: message.id, ...rest } satisfies FromPredictor, undefined, undefined, () => {});
   };
   try {
     send('load' in message ? { facts: await load(message.load) } : { answers: await predict(message.jobs) });

@@ -105,7 +105,7 @@ function startProcess(onEnd: (reason: string) => void): Process {
       onEnd(reason);
       resolve();
     };
-    child.once('error', ({ message }) => end(`the process that predicts failed: ${message}`));
+    child.on('error', ({ message }) => end(`the process that predicts failed: ${message}`));
     child.once('exit', (code, signal) => end(`the process that predicts ended (${signal ?? `exit code ${code}`})`));
   });
   return { child, ready: false, waiting, ended };

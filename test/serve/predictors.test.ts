@@ -6,10 +6,11 @@ import { exampleFace, examplePhoto, metric, postPicture, testService } from '../
 
 /** The processes that predict for a service of this process. */
 const predicting = () =>
-  execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], { encoding: 'utf8' })
+  execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
     .split('\n')
-    .filter((line) => line.includes('predictProcess.js'))
-    .map((line) => Number(line.trim().split(' ')[0]));
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, parent, ...args]) => Number(parent) === process.pid && args.join(' ').includes('predictProcess.js'))
+    .map(([pid]) => Number(pid));
 
 const aligned = '?aligned=true';
 const face = exampleFace('happy_1');
