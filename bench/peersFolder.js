@@ -3,25 +3,17 @@
  * bench/peers/requirements*.txt for Python.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../scripts/packageFolder.js';
 
-const FILES = ['package.json', 'package-lock.json'];
 const SOURCE = fileURLToPath(new URL('peers', import.meta.url));
 const FOLDER = fileURLToPath(new URL('../node_modules/.cache/uafer-peers', import.meta.url));
 
 /** Installs the peers when they are not there as the lock file says; the folder that holds their node_modules. */
 export function peersFolder() {
-  const same = (file) => existsSync(join(FOLDER, file)) && read(FOLDER, file) === read(SOURCE, file);
-  if (FILES.every(same) && existsSync(join(FOLDER, 'node_modules'))) return FOLDER;
-  mkdirSync(FOLDER, { recursive: true });
-  for (const file of FILES) copyFileSync(join(SOURCE, file), join(FOLDER, file));
-  const options = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'];
-  if (spawnSync('npm', options, { cwd: FOLDER, stdio: 'inherit', shell: process.platform === 'win32' }).status !== 0) {
-    throw new Error(`npm could not install the peers of bench/peers/package.json in ${FOLDER}`);
-  }
-  return FOLDER;
+  return packageFolder(SOURCE, FOLDER);
 }
 
 /**

@@ -2,6 +2,8 @@
  * `uafer` in a browser: from a picture to expressions, wholly on the device. Pictures never leave it; what is fetched are the model and the
  * networks that find faces. Needs the package `onnxruntime-web` beside this one.
  *
+ * @packageDocumentation
+ *
  * @example
  * import { createPredictor } from 'uafer';
  *
@@ -11,8 +13,6 @@
  *   console.log(expression, probabilities[expression], uncertainty);
  * }
  * await predictor.close();
- *
- * @packageDocumentation
  */
 import { createPredictorOn, type ModelOptions, type Predictor } from './predictor.js';
 import { type Backend, loadRuntime } from './runtime.js';

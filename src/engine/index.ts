@@ -1,6 +1,8 @@
 /**
  * `uafer/engine`: libtorch for TypeScript. Needs libtorch and the addon (`uafer engine install`).
  *
+ * @packageDocumentation
+ *
  * @example
  * import { backward, noGrad, ops, scope, type Tensor, tensor } from 'uafer/engine';
  *
@@ -19,8 +21,6 @@
  *   });
  *   if (step % 20 === 0) console.log(loss);
  * }
- *
- * @packageDocumentation
  */
 export { autocast, backward, grad, inferenceMode, noGrad } from './autograd.js';
 export { batchNormTogether } from './batchNormTogether.js';

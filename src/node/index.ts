@@ -1,6 +1,8 @@
 /**
  * `uafer`: from a photo to expressions, in Node.js. Nothing but files and memory is touched: no network, no telemetry, no training engine.
  *
+ * @packageDocumentation
+ *
  * @example
  * import { createPredictor } from 'uafer';
  *
@@ -10,8 +12,6 @@
  *   console.log(expression, probabilities[expression], uncertainty);
  * }
  * await predictor.close();
- *
- * @packageDocumentation
  */
 import { fileURLToPath } from 'node:url';
 import { decodeBytes, decodePicture } from '../codec/decode.js';

@@ -1,6 +1,8 @@
 /**
  * `uafer/train`: training and evaluation as a library. Needs libtorch (`uafer engine install`).
  *
+ * @packageDocumentation
+ *
  * @example
  * import { createTask, resolveConfig, train } from 'uafer/train';
  *
@@ -12,8 +14,6 @@
  *   onEvent: (event) => event.kind === 'step' && console.log(event.globalStep, event.loss),
  * });
  * console.log(metrics?.accuracy);
- *
- * @packageDocumentation
  */
 export { type ConfigSources, resolveConfig } from '../config/resolve.js';
 export type { TrainConfig } from '../config/schema.js';
