@@ -3,8 +3,8 @@
  * and the live page (web/dist, which `npm run build:web` makes). TypeDoc works with the JavaScript API of an older TypeScript than the
  * project compiles with, so that both are in a folder of their own (docs/site/package.json).
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { copyFileSync, cpSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { guidePages, pagesFrom, pageTitle, START } from './docsPages.js';
 import { packageFolder } from './packageFolder.js';
@@ -12,6 +12,7 @@ import { packageFolder } from './packageFolder.js';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUT = join(ROOT, 'docs/dist');
 const LIVE = join(ROOT, 'web/dist');
+const FONT_PACKAGES = join(ROOT, 'node_modules/@fontsource-variable');
 const FONTS = [
   'public-sans/files/public-sans-latin-wght-normal.woff2',
   'newsreader/files/newsreader-latin-opsz-normal.woff2',
@@ -61,14 +62,14 @@ async function build({ Application, Converter, JSX, PageEvent, ReflectionKind })
     sortEntryPoints: false,
     searchInDocuments: true,
     searchInComments: true,
-    searchGroupBoosts: { Guide: 2 },
+    searchGroupBoosts: { Guide: 10 },
     visibilityFilters: {},
     customCss: join(ROOT, 'docs/site/style.css'),
     favicon: join(ROOT, 'web/public/icon.svg'),
     navigationLinks: { 'Try it': 'live' },
     hideGenerator: true,
-    lightHighlightTheme: 'min-light',
-    darkHighlightTheme: 'min-dark',
+    lightHighlightTheme: 'github-light-high-contrast',
+    darkHighlightTheme: 'github-dark-high-contrast',
     highlightLanguages: ['bash', 'console', 'javascript', 'typescript', 'tsx', 'json', 'yaml', 'bibtex'],
     validation: { notExported: false, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: false },
     logLevel: 'Warn',
@@ -111,16 +112,15 @@ function addLivePage() {
   copyFileSync(join(ROOT, 'docs/page.jpg'), join(OUT, 'page.jpg'));
 }
 
-/** The fonts of the live page, for the rest of the site. */
+/** The fonts of the live page, for the rest of the site; and the licences of all that others made and the site holds. */
 function addFonts() {
-  const licences = FONTS.map((path) => path.split('/')[0]).filter((name, i, names) => names.indexOf(name) === i);
-  for (const path of FONTS) {
-    const to = join(OUT, 'assets', path.split('/').at(-1) ?? '');
-    mkdirSync(dirname(to), { recursive: true });
-    copyFileSync(join(ROOT, 'node_modules/@fontsource-variable', path), to);
-  }
-  const texts = licences.map((name) => readFileSync(join(ROOT, 'node_modules/@fontsource-variable', name, 'LICENSE'), 'utf8'));
-  writeFileSync(join(OUT, 'assets/FONTS-LICENSE.txt'), texts.join('\n\n'));
+  for (const path of FONTS) copyFileSync(join(FONT_PACKAGES, path), join(OUT, 'assets', path.split('/').at(-1) ?? ''));
+  const fonts = ['public-sans', 'newsreader'].map((name) => join(FONT_PACKAGES, name));
+  const programs = ['typedoc', 'lunr'].map((name) => join(packages, 'node_modules', name));
+  const texts = [...fonts, ...programs].map(
+    (path) => `${basename(path)}\n\n${readFileSync(join(path, 'LICENSE'), 'utf8').trim()}\n`,
+  );
+  writeFileSync(join(OUT, 'assets/LICENSES.txt'), texts.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
 /** Links of the site to files and anchors that are not in it. */
