@@ -67,6 +67,7 @@ export function pageTitle(page) {
  */
 export function anchorsOf(page) {
   const headings = withoutFences(readFileSync(page, 'utf8')).matchAll(/^#{1,6} (.+)$/gm);
+  const times = new Map();
   const anchors = [];
   for (const [, heading = ''] of headings) {
     const words = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
@@ -74,8 +75,9 @@ export function anchorsOf(page) {
       .replace(/[^\p{L}\p{N}\s_-]/gu, '')
       .trim()
       .replaceAll(' ', '-');
-    const before = anchors.filter((other) => other === anchor || other.startsWith(`${anchor}-`)).length;
-    anchors.push(anchors.includes(anchor) ? `${anchor}-${before}` : anchor);
+    const before = times.get(anchor) ?? 0;
+    times.set(anchor, before + 1);
+    anchors.push(before === 0 ? anchor : `${anchor}-${before}`);
   }
   return anchors;
 }

@@ -23,13 +23,29 @@ test('every page of docs/ is reached from the first one', () => {
 });
 
 test.each(PAGES.map(shown))('the links of %s lead to files and headings that are there', (page) => {
-  const broken = linksOf(join(ROOT, page)).filter(({ target, anchor }) => {
+  expect(brokenLinks(join(ROOT, page))).toEqual([]);
+});
+
+test('links to files and headings that are not there are found', () => {
+  using folder = temporaryFolder();
+  const links = ['b.md', 'b.md#it--them', 'b.md#again-1', '#a', 'c.md', 'b.md#it', 'sub', 'https://example.org/c'];
+  const code = '`[code](d.md)`\n\n```text\n[more](e.md)\n```\n';
+  writeFiles(folder.path, {
+    'a.md': `# A\n\n${links.map((link) => `[a link](${link})`).join(' ')} ${code}`,
+    'b.md': '# B\n\n## It & `them`\n\n### Again\n\n### Again\n',
+    'sub/f.md': '# F\n',
+  });
+  expect(brokenLinks(join(folder.path, 'a.md'))).toEqual(['c.md', 'b.md#it', 'sub']);
+});
+
+function brokenLinks(page: string): string[] {
+  const broken = linksOf(page).filter(({ target, anchor }) => {
     // A folder would be a page on GitHub, but nothing on the site.
     if (!existsSync(target) || !statSync(target).isFile()) return true;
     return anchor !== undefined && !(target.endsWith('.md') && anchorsOf(target).includes(anchor));
   });
-  expect(broken.map(({ text }) => text)).toEqual([]);
-});
+  return broken.map(({ text }) => text);
+}
 
 /** A page's commands, a line each, with what continues a line on it. */
 function shellLines(page: string): string[] {
