@@ -155,7 +155,9 @@ describe('uafer serve', () => {
   it('warns where everybody in the network can ask, and of tokens in the clear', async () => {
     const open = await start(['--host', '0.0.0.0']);
     await expect.poll(() => open.output.stderr).toContain('Warning: Everybody who reaches 0.0.0.0 can ask: give tokens');
-    expect(logged(open)).toContainEqual(expect.objectContaining({ level: 40, msg: expect.stringContaining('give tokens') }));
+    await expect
+      .poll(() => logged(open))
+      .toContainEqual(expect.objectContaining({ level: 40, msg: expect.stringContaining('give tokens') }));
     const closed = await start(['--host', '0.0.0.0'], { UAFER_TOKENS: TOKENS[0] });
     await expect.poll(() => closed.output.stderr).toContain('Warning: Tokens and pictures cross the network in the clear');
     expect(closed.output.stderr).not.toContain('Everybody');

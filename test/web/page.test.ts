@@ -232,9 +232,10 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
       }
       throw new Error(`Tab never comes to ${selector}`);
     };
+    // Asked for before the keys, so that Chromium knows of it when the dialog would open.
+    const chooser = page.waitForEvent('filechooser');
     await tabTo('.skip');
     await tabTo('.primary');
-    const chooser = page.waitForEvent('filechooser');
     await page.keyboard.press('Enter');
     await (await chooser).setFiles(photoPath('five.jpg'));
     await answered(page, 'five.jpg');
