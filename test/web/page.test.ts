@@ -168,7 +168,7 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
     await page.reload();
     await page.getByRole('button', { name: 'A newer build is here: load it' }).click({ timeout: LOADED });
     await page.getByText('build ffffffff, kept for use without a network').waitFor({ timeout: LOADED });
-    expect(await page.evaluate(() => caches.keys())).toEqual([expect.stringContaining('ffffffff')]);
+    await expect.poll(() => page.evaluate(() => caches.keys())).toEqual([expect.stringContaining('ffffffff')]);
   }, 120_000);
 
   it('finds faces by the thorough detector too', async () => {
