@@ -248,7 +248,7 @@ function shares(found) {
 /** The means of the seeds, and for each column how far a row is from the best one. */
 function compared(all) {
   const figures = all.map(({ measured: seeds }) => seeds.map((seed) => columnFigures(seed.answers)));
-  const means = figures.map((seeds) => meanFigures(seeds.map((of) => of())));
+  const means = figures.map((seeds) => meanOfRecords(seeds.map((of) => of())));
   const best = Object.fromEntries(
     COLUMNS.map(([name, , better]) => {
       const signed = means.map((row) => (better === 'higher' ? row[name] : -row[name]));
@@ -257,7 +257,7 @@ function compared(all) {
   );
   const samples = all[0].measured[0].answers.length;
   const differences = (drawn) => {
-    const rowMeans = figures.map((seeds) => meanFigures(seeds.map((of) => of(drawn))));
+    const rowMeans = figures.map((seeds) => meanOfRecords(seeds.map((of) => of(drawn))));
     return Object.fromEntries(
       rowMeans.flatMap((row, r) => COLUMNS.map(([name]) => [`${r} ${name}`, row[name] - rowMeans[best[name]][name]])),
     );
@@ -394,10 +394,6 @@ function ordinaryAnswer(alpha, probabilities) {
 
 function scoreOf(name, answer) {
   return scoreColumns([answer]).get(name)[0];
-}
-
-function meanFigures(records) {
-  return meanOfRecords(records);
 }
 
 /** Number by number; null where one is null. */

@@ -10,38 +10,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { readCheckpointState } from '#uafer/run/checkpoint.js';
 import { writeClassFolders } from '../support/madeUpPictures.js';
+import { SMALL_PRETRAINING } from '../support/smallPretraining.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const STEPS = 10;
 const EPOCHS = 3;
 
-/** A CLIP of two small towers; a checkpoint after every step. */
 const CONFIG = {
-  task: 'pretrain',
-  dataset: 'folder',
-  dataPath: 'pictures',
-  seed: 7,
-  device: 'cpu',
-  precision: 'fp32',
-  threads: 1,
-  workers: 1,
-  pretrain: {
-    stem: [4, 8],
-    imageSize: 16,
-    visionWidth: 64,
-    visionLayers: 1,
-    textWidth: 64,
-    textLayers: 1,
-    contextLength: 16,
-    vocabularySize: 600,
-    embedDim: 16,
-    templates: ['{class}', 'a {class} face.'],
-    localWeight: 0.5,
-  },
-  model: { topk: 4 },
+  ...SMALL_PRETRAINING,
   optimizer: { epochs: EPOCHS, warmupEpochs: 1, batchSize: 4, testBatchSize: 4, ema: 0.9 },
-  data: { augment: 'strong', votes: 'majority' },
-  run: { logEvery: 1, checkpointMinutes: 0 },
 };
 
 let folder: string;

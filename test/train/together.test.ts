@@ -16,36 +16,14 @@ import { fixture } from '../support/fixtures.js';
 import { writeClassFolders } from '../support/madeUpPictures.js';
 import { freePort } from '../support/ports.js';
 import { missingModules } from '../support/python.js';
+import { SMALL_PRETRAINING } from '../support/smallPretraining.js';
 
 /* 26 pictures in batches of 8: the last batch has 2, and of four processes two have none of it. */
 const PICTURES = { train: 26, test: 9, size: 16 };
 
 const SMALL = {
-  task: 'pretrain',
-  dataset: 'folder',
-  dataPath: 'pictures',
-  seed: 7,
-  device: 'cpu',
-  precision: 'fp32',
-  threads: 1,
-  workers: 1,
-  pretrain: {
-    stem: [4, 8],
-    imageSize: 16,
-    visionWidth: 64,
-    visionLayers: 1,
-    textWidth: 64,
-    textLayers: 1,
-    contextLength: 16,
-    vocabularySize: 600,
-    embedDim: 16,
-    templates: ['{class}', 'a {class} face.'],
-    localWeight: 0.5,
-  },
-  model: { topk: 4 },
+  ...SMALL_PRETRAINING,
   optimizer: { epochs: 2, warmupEpochs: 1, batchSize: 8, testBatchSize: 4, ema: 0.9, clipGrad: 1 },
-  data: { augment: 'strong', votes: 'majority' },
-  run: { logEvery: 1, checkpointMinutes: 0 },
 };
 
 let folder: string;
