@@ -20,7 +20,7 @@ import { loadDataset } from '#uafer/data/datasets.js';
 import { createLoader } from '#uafer/data/loader.js';
 import { inHashOrder } from '#uafer/data/people.js';
 import { loadTraining, loadValidation } from '#uafer/data/validation.js';
-import { CALIBRATION_DEFAULTS } from '#uafer/evaluate/calibrateCheckpoint.js';
+import { CALIBRATION_DEFAULTS, splitValidation } from '#uafer/evaluate/calibrateCheckpoint.js';
 import { evaluate } from '#uafer/evaluate/evaluate.js';
 import { readModel } from '#uafer/evaluate/readModel.js';
 import { outlierPictures } from '#uafer/evaluate/robustness.js';
@@ -104,9 +104,7 @@ async function measured({ members, keptIn }) {
   const config = prepareEngine({ ...members[0].config, precision: 'fp32' });
   const { dataset: name, dataPath, data } = config;
   const validation = loadValidation({ name, dataPath, ...data, votes: 'majority' });
-  const first = inHashOrder(validation.samples.map(({ file }) => file));
-  const fitted = new Set(first.slice(0, Math.round(CALIBRATION_DEFAULTS.share * first.length)));
-  const halves = [true, false].map((own) => validation.samples.filter(({ file }) => fitted.has(file) === own));
+  const { fitted, rest } = splitValidation(validation.samples, CALIBRATION_DEFAULTS.share);
   const models = members.map((cell) => {
     const { last } = runFolder(cell.config.out);
     return readModel(last, { ...cell.config, precision: 'fp32' }, validation.classes).model;
@@ -121,17 +119,17 @@ async function measured({ members, keptIn }) {
     .map((file) => known.get(file));
   const weights = { values: floats(texts), width: texts.shape[1] };
   const density = fitDensity(await answers(ask, learned), { weights, layers, fittedOn: `${learned.length} training pictures` });
-  const calibration = fitCalibration(await answers(ask, halves[0]), {
+  const calibration = fitCalibration(await answers(ask, fitted), {
     ...CALIBRATION_DEFAULTS,
     density,
-    fittedOn: `${halves[0].length} pictures of ${validation.what}`,
+    fittedOn: `${fitted.length} pictures of ${validation.what}`,
   });
 
   const started = performance.now();
-  const raw = await answers(ask, halves[1]);
+  const raw = await answers(ask, rest);
   const milliseconds = (performance.now() - started) / raw.length;
   const ordinary = raw.map((answer) => judged(answer, calibration));
-  const few = halves[1].filter((_, i) => i % Number(values.every) === 0);
+  const few = rest.filter((_, i) => i % Number(values.every) === 0);
   const fewOrdinary = ordinary.filter((_, i) => i % Number(values.every) === 0);
   const spoilt = {};
   for (const { name: kind } of CORRUPTIONS) {
@@ -139,7 +137,7 @@ async function measured({ members, keptIn }) {
     spoilt[kind] = besides(fewOrdinary, found);
   }
   const result = {
-    files: halves[1].map(({ file }) => file),
+    files: rest.map(({ file }) => file),
     // What the columns are made of, so that pictures can be resampled.
     answers: ordinary.map(({ label, predicted, probabilities, alpha, risk, uncertainty, decision, votes }) => ({
       ...{ label, predicted, decision, votes },

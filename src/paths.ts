@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -5,6 +6,11 @@ import { fileURLToPath } from 'node:url';
 /** A file or folder that the package ships, by its path from the package's root, e.g. `packagePath('recipes', 'released.yaml')`. */
 export function packagePath(...parts: string[]): string {
   return join(fileURLToPath(new URL('..', import.meta.url)), ...parts);
+}
+
+/** What the package says of itself. */
+export function packageFacts(): { version: string; description: string } {
+  return JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
 }
 
 /** Where uafer keeps what it fetches and builds: `$UAFER_HOME`, else `uafer` in `$XDG_CACHE_HOME`, else `~/.cache/uafer`. */

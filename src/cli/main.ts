@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UaferError } from '../errors.js';
-import { packagePath } from '../paths.js';
+import { packageFacts } from '../paths.js';
 import { shownText } from '../shown.js';
 import { systemFailure } from '../systemErrors.js';
 import { normaliseArguments } from './arguments.js';
@@ -76,7 +75,7 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 };
 
 async function program(args: readonly string[]): Promise<Command> {
-  const { version, description } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+  const { version, description } = packageFacts();
   const uafer = new Command('uafer')
     .description(description)
     .version(version, '-V, --version', 'print the version')

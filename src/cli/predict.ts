@@ -26,6 +26,7 @@ import { isVideoName } from '../video/endings.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes, type Verbosity } from './output.js';
 import { type Clip, type ClipOptions, type ClipRun, checkClipOptions, predictClip } from './predictClip.js';
+import { wholeNumberFrom } from './wholeNumberOption.js';
 
 interface PredictCommandOptions extends Verbosity, ClipOptions {
   model?: string;
@@ -59,7 +60,7 @@ export function addPredict(command: Command): void {
     .option('--json', 'a line of JSON a picture, and a frame of a video')
     .option('--csv', 'a row a face')
     .option('--camera [device]', 'what a camera sees, until Ctrl-C: the first one, a device, or FORMAT:DEVICE of ffmpeg')
-    .option('--every <n>', 'of videos every n-th frame', wholeUpTo(100_000), 1)
+    .option('--every <n>', 'of videos every n-th frame', wholeNumberFrom(1, 100_000), 1)
     .option(
       '--changes',
       'of videos a line where a face comes, leaves, or its expression or decision changes, in place of one a frame',
@@ -71,7 +72,7 @@ export function addPredict(command: Command): void {
     .option('--overlay <place>', 'draw boxes and answers: a folder, or of one video a file (.mp4, .mkv, .mov)')
     .option('--plot <place>', 'draw expressions and uncertainty of videos over time: a folder, or of one video a file (.svg)')
     .option('--heatmap <folder>', 'draw which patches of the faces spoke for the answers')
-    .option('--threads <n>', 'threads that a network may use', wholeUpTo(256), Math.min(4, availableParallelism()))
+    .option('--threads <n>', 'threads that a network may use', wholeNumberFrom(1, 256), Math.min(4, availableParallelism()))
     .addOption(new Option('--backend <name>', 'native where it works, else wasm, when left out').choices(['native', 'wasm']))
     .option('--quiet', 'print nothing but errors and the answers')
     .addHelpText(
@@ -93,16 +94,18 @@ Examples:
 
 async function predictCommand(inputs: readonly string[], options: PredictCommandOptions): Promise<void> {
   checkUse(inputs, options);
+  const videos = videosAmong(inputs, options);
+  checkClipOptions(options, videos);
   const note = notes(options);
   const { model, detector, threads, backend, aligned = false, faces, abstain, camera } = options;
   await using predictor = await createPredictor({ detector, threads, ...(model && { model }), ...(backend && { backend }) });
   const signal = abortOnInterrupt(() => note('Stopping after the pictures in hand. Ctrl-C again stops at once.'));
-  const writer = writerFor(inputs, options, predictor.model.classes);
+  const writer = writerFor(options, videos, predictor.model.classes);
   const file = options.out === undefined ? null : openPredictionFile(options.out, writer, settingsOf(options, predictor.model));
   const asked: PredictOptions = { faces, aligned, ...(abstain !== undefined && { abstain }) };
   const put = (text: string) => (file ? file.add(text) : print(text));
   const count: Count = { pictures: 0, videos: 0, faces: 0, unreadable: 0 };
-  const shown = showProgress(inputs, file, options);
+  const shown = showProgress(inputs, videos, file, options);
   const nameOf = createNames();
   const run = { predictor, asked, options, writer, put, signal, nameOf, resumable: file !== null };
   try {
@@ -146,6 +149,14 @@ interface Count {
   unreadable: number;
 }
 
+/** The videos that are named; unknown where standard input names what there is. */
+type NamedVideos = readonly string[] | 'unknown';
+
+function videosAmong(inputs: readonly string[], { camera }: PredictCommandOptions): NamedVideos {
+  if (camera !== undefined) return ['camera'];
+  return inputs.includes('-') ? 'unknown' : namedVideos(inputs);
+}
+
 /** Throws `USAGE` for what cannot be meant. */
 function checkUse(inputs: readonly string[], options: PredictCommandOptions): void {
   const { json, csv: rows, camera, heatmap, out } = options;
@@ -161,7 +172,6 @@ function checkUse(inputs: readonly string[], options: PredictCommandOptions): vo
   if (camera !== undefined && out !== undefined)
     throw new UaferError('USAGE', '--out goes on after an interruption, which a camera cannot: use --json and > FILE.');
   checkInputs(inputs);
-  checkClipOptions(options, camera !== undefined ? ['camera'] : inputs.includes('-') ? 'unknown' : namedVideos(inputs));
 }
 
 /** What the answers in a file depend on. */
@@ -257,11 +267,11 @@ async function* predictPhotos(
 }
 
 function writerFor(
-  inputs: readonly string[],
-  { json, csv: rows, out, camera }: PredictCommandOptions,
+  { json, csv: rows, out }: PredictCommandOptions,
+  videos: NamedVideos,
   classes: readonly string[],
 ): AnswerWriter {
-  if (rows) return csv(classes, camera !== undefined || inputs.includes('-') || namedVideos(inputs).length > 0);
+  if (rows) return csv(classes, videos === 'unknown' || videos.length > 0);
   return json || out !== undefined ? jsonLines() : readable();
 }
 
@@ -280,12 +290,13 @@ async function print(text: string): Promise<void> {
 /** Null where it is not known how many there are, or nobody waits: the answers themselves are seen. */
 function showProgress(
   inputs: readonly string[],
+  videos: NamedVideos,
   file: PredictionFile | null,
   { out, quiet = false, camera }: PredictCommandOptions,
 ) {
   const total = out === undefined || camera !== undefined ? undefined : countPictures(inputs);
   // Of one video its own frames are counted.
-  if (total === undefined || (total === 1 && namedVideos(inputs).length === 1)) return null;
+  if (total === undefined || (total === 1 && videos !== 'unknown' && videos.length === 1)) return null;
   const start = file?.done.size ?? 0;
   const progress = createProgress({ label: 'predicting', total, unit: 'pictures', start, quiet });
   return { update: (done: number) => progress.update(start + done), stop: () => progress.stop() };
@@ -324,11 +335,4 @@ function share(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('Expected an uncertainty from 0 to 1.');
-}
-
-function wholeUpTo(most: number): (text: string) => number {
-  return (text) => {
-    if (/^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= most) return Number(text);
-    throw new InvalidArgumentError(`Expected a whole number from 1 to ${most}.`);
-  };
 }

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { UaferError } from '../errors.js';
 import type { DetectorName } from '../faces/types.js';
 import type { Backend } from '../runtime/onnxRuntime.js';
@@ -8,6 +8,7 @@ import { startService } from '../serve/serve.js';
 import { LOG_LEVELS, type LogLevel, SERVE_BATCHING, SERVE_LIMITS, type ServeSettings } from '../serve/settings.js';
 import { abortOnInterrupt } from './interrupt.js';
 import { notes } from './output.js';
+import { wholeNumberFrom } from './wholeNumberOption.js';
 
 interface ServeCommandOptions {
   host: string;
@@ -36,7 +37,7 @@ interface ServeCommandOptions {
 
 export function addServe(command: Command): void {
   const number = (flags: string, description: string, least: number, most: number, byDefault: number) =>
-    new Option(flags, description).default(byDefault).argParser(whole(least, most));
+    new Option(flags, description).default(byDefault).argParser(wholeNumberFrom(least, most));
   command
     .argument(
       '[model]',
@@ -130,11 +131,4 @@ function settingsOf(model: string | undefined, options: ServeCommandOptions): Se
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;
-}
-
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
-    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
-  };
 }

@@ -8,3 +8,11 @@ export function wholeNumberOption(flags: string, description: string, byDefault:
   };
   return new Option(flags, description).default(byDefault).argParser(parse);
 }
+
+/** A parser for commander of whole numbers from `least` to `most`. */
+export function wholeNumberFrom(least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (/^\d+$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+  };
+}

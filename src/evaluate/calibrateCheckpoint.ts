@@ -77,7 +77,7 @@ export async function calibrateCheckpoint(
   const { votes: _, ...parts } = data;
   const validation = loadValidation({ name, dataPath, ...parts });
   const { onNote = () => {} } = options;
-  const { fitted, rest } = split(validation.samples, options.share);
+  const { fitted, rest } = splitValidation(validation.samples, options.share);
   const what = `${fitted.length} of ${validation.samples.length} pictures of ${validation.what}`;
   if (validation.tested) onNote(testedNote(rest.length));
   const taken = takenCheckpoint(checkpoint, onNote);
@@ -112,8 +112,8 @@ function testedNote(left: number): string {
     : 'These are the test pictures of this data set too: take the figures of those that were not fitted to, which are below.';
 }
 
-/** The first by the SHA-256 of their names, so that every run and machine agrees; by people where they are known. */
-function split(samples: readonly Sample[], share: number): { fitted: Sample[]; rest: Sample[] } {
+/** What is fitted to, and what figures are of: the first by the SHA-256 of their names, so that every run and machine agrees; by people where they are known. */
+export function splitValidation(samples: readonly Sample[], share: number): { fitted: Sample[]; rest: Sample[] } {
   const known = samples.every(({ subject }) => subject !== undefined);
   const key = ({ subject, file }: Sample) => (known ? (subject as string) : file);
   const ordered = inHashOrder(samples.map(key));

@@ -1,11 +1,15 @@
-/** Geometry of scored boxes, for both detectors. */
+/** Geometry of boxes, for both detectors and for faces that are followed. */
+import type { Box } from './types.js';
 
-/** Edges in pixels. */
-export interface ScoredBox {
+/** In pixels. */
+export interface Edges {
   left: number;
   top: number;
   right: number;
   bottom: number;
+}
+
+export interface ScoredBox extends Edges {
   score: number;
 }
 
@@ -15,8 +19,14 @@ export interface ScoredBox {
  */
 export type Overlap = 'union' | 'smaller';
 
+/** The edges of a box that is grown by a part of its size on each side. */
+export function edgesOf({ left, top, width, height }: Box, growth = 0): Edges {
+  const [x, y] = [width * growth, height * growth];
+  return { left: left - x, top: top - y, right: left + width + x, bottom: top + height + y };
+}
+
 /** Shared area over the area of both together; 0 for boxes that share none. */
-export function intersectionOverUnion(a: ScoredBox, b: ScoredBox): number {
+export function intersectionOverUnion(a: Edges, b: Edges): number {
   const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
   if (width <= 0 || height <= 0) return 0;

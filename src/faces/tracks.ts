@@ -7,7 +7,7 @@
  * between two frames, in a quick pan or where frames are skipped.
  */
 import { UaferError } from '../errors.js';
-import { intersectionOverUnion } from './boxes.js';
+import { edgesOf, intersectionOverUnion } from './boxes.js';
 import type { Box } from './types.js';
 
 export interface TrackerOptions {
@@ -87,7 +87,9 @@ function matches(tracks: readonly Track[], boxes: readonly Box[], time: number):
     const pairs = [...freeTracks].flatMap((track) => {
       const places = [track.box, moved(track, time)];
       return [...freeBoxes].flatMap((i) => {
-        const overlap = Math.max(...places.map((place) => overlapOf(place, boxes[i] as Box, growth)));
+        const overlap = Math.max(
+          ...places.map((place) => intersectionOverUnion(edgesOf(place, growth), edgesOf(boxes[i] as Box, growth))),
+        );
         return overlap >= least ? [{ track, i, overlap }] : [];
       });
     });
@@ -124,12 +126,3 @@ function move(track: Track, box: Box, time: number): void {
 }
 
 const centre = ({ left, top, width, height }: Box) => ({ x: left + width / 2, y: top + height / 2 });
-
-function overlapOf(a: Box, b: Box, growth: number): number {
-  return intersectionOverUnion(edges(a, growth), edges(b, growth));
-}
-
-function edges({ left, top, width, height }: Box, growth: number) {
-  const [x, y] = [width * growth, height * growth];
-  return { left: left - x, top: top - y, right: left + width + x, bottom: top + height + y, score: 1 };
-}

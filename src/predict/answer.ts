@@ -51,21 +51,30 @@ export function rawAnswerAt(outputs: NetworkOutputs, i: number, { answer, calibr
 
 /** @param abstain uncertainty above which to reject, in place of the model's own threshold */
 export function answerOf(raw: RawAnswer, { classes, calibration }: ModelFile, abstain?: number): Answer {
-  const { logits, probabilities, uncertainty, ambiguity, risk, decision, set } = calibratedAnswer(raw, calibration, {
-    abstain,
-    featureScores: false,
-  });
+  const answer = calibratedAnswer(raw, calibration, { abstain, featureScores: false });
   // With ReLU evidence all probabilities may be equal: the class is that of the largest logit, as in evaluation.
-  const [first, second] = ranked(logits) as [number, number];
+  return namedAnswer(classes, ranked(answer.logits), answer);
+}
+
+type Numbered = Pick<CalibratedAnswer, 'probabilities' | 'uncertainty' | 'ambiguity' | 'risk' | 'decision' | 'set'>;
+
+/** The answer with the names of its classes. @param order their positions, that of the expression first */
+export function namedAnswer(
+  classes: readonly string[],
+  order: readonly number[],
+  { probabilities, uncertainty, ambiguity, risk, decision, set }: Numbered,
+): Answer {
+  const name = (c: number) => classes[c] as string;
+  const [first, second] = order as [number, number];
   return {
-    expression: classes[first] as string,
-    probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c] as number])),
+    expression: name(first),
+    probabilities: Object.fromEntries(classes.map((each, c) => [each, probabilities[c] as number])),
     uncertainty,
     ambiguity,
     risk,
     decision,
-    ...(decision === 'ambiguous' ? { candidates: [classes[first] as string, classes[second] as string] } : {}),
-    ...(set ? { set: set.map((c) => classes[c] as string) } : {}),
+    ...(decision === 'ambiguous' ? { candidates: [name(first), name(second)] } : {}),
+    ...(set ? { set: set.map(name) } : {}),
   };
 }
 

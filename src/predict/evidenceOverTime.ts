@@ -28,7 +28,7 @@
 import { decisionOf } from '../calibration/calibration.js';
 import { UaferError } from '../errors.js';
 import { conformalSet } from '../metrics/conformal.js';
-import { type Answer, ranked } from './answer.js';
+import { type Answer, namedAnswer, ranked } from './answer.js';
 import type { ModelFile } from './modelFile.js';
 
 /** An answer to a picture, and when that was taken, in seconds from any moment. */
@@ -92,22 +92,14 @@ export function fuseOverTime(
   const mean = (of: (each: Weighed) => number) => sum(all, (each) => share(each) * of(each)) / whole;
   const probabilities = classes.map((_, c) => mean((each) => each.probabilities[c] as number));
   const newest = all.reduce((last, each) => (each.fresh > last.fresh ? each : last)).answer;
-  const [first, second] = ranked(probabilities, classes.indexOf(newest.expression)) as [number, number];
+  const order = ranked(probabilities, classes.indexOf(newest.expression));
+  const first = order[0] as number;
   const uncertainty = weight > 0 ? 1 - certaintyOf(all, weight, whole / weight, probabilities) : 1;
   const risk = mean(({ answer, probabilities: own }) => riskOf(answer, classes[first] as string, own[first] as number));
   const decision = decisionOf({ uncertainty, risk }, calibration?.decision ?? null, abstain);
-  return {
-    expression: classes[first] as string,
-    probabilities: Object.fromEntries(classes.map((name, c) => [name, probabilities[c] as number])),
-    uncertainty,
-    ambiguity: mean(({ answer }) => answer.ambiguity),
-    risk,
-    decision,
-    ...(decision === 'ambiguous' ? { candidates: [classes[first] as string, classes[second] as string] } : {}),
-    ...(calibration?.conformal
-      ? { set: conformalSet(probabilities, calibration.conformal).map((c) => classes[c] as string) }
-      : {}),
-  };
+  const ambiguity = mean(({ answer }) => answer.ambiguity);
+  const set = calibration?.conformal ? conformalSet(probabilities, calibration.conformal) : null;
+  return namedAnswer(classes, order, { probabilities, uncertainty, ambiguity, risk, decision, set });
 }
 
 /** (1 - d) c'' of the formulas above. */

@@ -303,7 +303,7 @@ function start<Input>(input: Input, prepare: (input: Input) => Promise<ReadyPict
 }
 
 /** What is wrong with one picture, and is the answer to it; throws what is wrong with more. */
-function pictureError(error: unknown): UaferError {
+export function pictureError(error: unknown): UaferError {
   if (error instanceof UaferError && (error.code === 'IMAGE' || error.code === 'LIMIT')) return error;
   throw error;
 }

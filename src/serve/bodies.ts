@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { shown } from '../shown.js';
 import { Problem } from './problems.js';
-import { type AskedOptions, jsonRequestSchema, optionsSchema } from './schemas.js';
+import { type AskedOptions, jsonRequestSchema, LONGEST_NAME, optionsSchema } from './schemas.js';
 import { requestBytes, type ServeLimits } from './settings.js';
 
 interface NamedPicture {
@@ -116,8 +116,6 @@ async function formOf(request: FastifyRequest, query: readonly Entry[], reader: 
     throw new Problem('malformed', 'The form has no picture: send files, each with its name (curl: -F picture=@photo.jpg).');
   return { pictures, options: optionsOf(query, fields) };
 }
-
-const LONGEST_NAME = 255;
 
 function nameOf(name: string | undefined, i: number): string {
   return name ? name.slice(0, LONGEST_NAME) : `picture ${i + 1}`;

@@ -32,7 +32,8 @@ export const isBase64 = (text: string): boolean =>
   text.length % 4 === 0 &&
   !/[^A-Za-z0-9+/]/.test(text.endsWith('==') ? text.slice(0, -2) : text.endsWith('=') ? text.slice(0, -1) : text);
 
-const LONGEST_NAME = 255;
+/** Letters of a picture's name. */
+export const LONGEST_NAME = 255;
 
 /** A request in JSON. */
 export const jsonRequestSchema = ({ pictures, bytes }: ServeLimits) =>

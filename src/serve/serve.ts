@@ -1,9 +1,8 @@
 /** Starts and ends a service. */
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { UaferError } from '../errors.js';
-import { packagePath } from '../paths.js';
+import { packageFacts } from '../paths.js';
 import { readRegularFileSync } from '../regularFiles.js';
 import { shown } from '../shown.js';
 import { reasonOf } from '../systemErrors.js';
@@ -45,7 +44,7 @@ export async function startService(settings: ServeSettings): Promise<RunningServ
   let onEnd = (_reason: string): void => {};
   const service = await createService(settings, { ...metrics, ended: (reason) => onEnd(reason) });
   try {
-    const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+    const { version } = packageFacts();
     metrics.describe(service, version, () => service.waiting, settings.limits.queue);
     const { app, drain } = await createServer({ settings, packages, service, metrics, tokens, version, tls });
     onReload = (error, count) => {

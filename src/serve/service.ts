@@ -1,6 +1,6 @@
 /** From the bytes of pictures to predictions, for many who ask at once: what is accepted, how it is decoded and gathered. HTTP is elsewhere. */
 import { UaferError } from '../errors.js';
-import type { Prediction, PredictOptions } from '../predict/predictor.js';
+import { type Prediction, type PredictOptions, pictureError } from '../predict/predictor.js';
 import { createBudget } from './budget.js';
 import { createGatherer } from './gather.js';
 import { claimedPixels, requirePicture } from './pictureHeader.js';
@@ -88,13 +88,12 @@ export async function createService(settings: ServeSettings, watcher: ServiceWat
         const job = { bytes, ...options, mostPixels: limits.pixels, mostFaces: limits.faces, seconds: DECODE_SECONDS };
         const answer = await gatherer.add(job, signal);
         watcher.stage('predict', (performance.now() - gathered) / 1000);
-        return 'prediction' in answer ? answer : { error: pictureError(answer.error) };
+        return 'prediction' in answer ? answer : { error: pictureFailure(answer.error) };
       } finally {
         release();
       }
     } catch (error) {
-      if (error instanceof UaferError && (error.code === 'IMAGE' || error.code === 'LIMIT')) return { error };
-      throw error;
+      return { error: pictureError(error) };
     } finally {
       waiting--;
     }
@@ -130,7 +129,7 @@ export async function createService(settings: ServeSettings, watcher: ServiceWat
 }
 
 /** What is wrong with a picture; throws a fault of ours. */
-function pictureError(parts: Parameters<typeof errorOf>[0]): UaferError {
+function pictureFailure(parts: Parameters<typeof errorOf>[0]): UaferError {
   const error = errorOf(parts);
   if (error instanceof UaferError) return error;
   throw error;

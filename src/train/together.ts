@@ -8,7 +8,7 @@ import { placesInBatch, smallestBatch } from '../data/shard.js';
 import type { Batch, Dataset, Sample } from '../data/types.js';
 import { generatorState, libtorchVersions, noGrad, ops, scope, setGeneratorState, tensor, toArray } from '../engine/index.js';
 import { UaferError } from '../errors.js';
-import { packagePath } from '../paths.js';
+import { packageFacts } from '../paths.js';
 import { decisiveSettings } from '../run/resume.js';
 import type { Task } from '../task/task.js';
 import type { MovingAverage } from './movingAverage.js';
@@ -48,7 +48,7 @@ export function batchNote(config: TrainConfig, { size }: Processes): string {
 
 /** The settings and the program, to be the same in all processes. */
 export function settingsCard(config: TrainConfig): Card {
-  const { version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+  const { version } = packageFacts();
   const { maxSteps, patience } = config.run;
   return {
     'version of uafer': version,

@@ -7,6 +7,7 @@ import { addDataset } from '#uafer/data/datasets.js';
 import { createTask, evaluateCheckpoint, addDataset as publicAddDataset, train } from '#uafer/train/index.js';
 import { writeDataset } from '../support/madeUpPictures.js';
 import { temporaryFolder } from '../support/pictures.js';
+import { SMALL_PRETRAINING } from '../support/smallPretraining.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -43,19 +44,7 @@ const options = (out: string) => ({
   'optimizer.batchSize': 8,
   'data.augment': 'default',
   'model.topk': 4,
-  pretrain: {
-    stem: [4, 8],
-    imageSize: 16,
-    visionWidth: 64,
-    visionLayers: 1,
-    textWidth: 64,
-    textLayers: 1,
-    contextLength: 16,
-    vocabularySize: 600,
-    embedDim: 16,
-    templates: ['{class}'],
-    localWeight: 0.5,
-  },
+  pretrain: { ...SMALL_PRETRAINING.pretrain, templates: ['{class}'] },
 });
 
 it('is trained, decided by its own metric, and evaluated without its training pictures', async () => {

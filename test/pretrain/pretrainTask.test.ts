@@ -5,21 +5,14 @@ import type { Batch, Dataset } from '#uafer/data/types.js';
 import { backward, scope, type Tensor, toArray } from '#uafer/engine/index.js';
 import { createPretrainTask } from '#uafer/pretrain/pretrainTask.js';
 import { createRandom, STREAMS, symmetricBeta } from '#uafer/random.js';
+import { SMALL_PRETRAINING } from '../support/smallPretraining.js';
 
 const CLASSES = ['neutral', 'happy'];
 const PRETRAIN = {
+  ...SMALL_PRETRAINING.pretrain,
   stem: [4, 6, 8],
   stemKind: 'separable' as const,
-  imageSize: 16,
-  visionWidth: 64,
-  visionLayers: 1,
-  textWidth: 64,
-  textLayers: 1,
-  contextLength: 16,
-  vocabularySize: 600,
-  embedDim: 16,
   templates: ['{class}'],
-  localWeight: 0.5,
 };
 const MOMENT = { epoch: 1, epochs: 4, step: 3, steps: 10 };
 

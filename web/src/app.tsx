@@ -3,11 +3,11 @@ import { showTrack, startCamera, stop, videoElement } from './live';
 import { removePicture, showPicture } from './pictures';
 import { savePicture, saveText } from './save';
 import { current, type Live, onChange, type PictureEntry, type State, shownPicture, update } from './store';
-import { openFiles } from './take';
 import { About } from './view/about';
 import { Boxes } from './view/boxes';
 import { Caution } from './view/caution';
 import { type Compared, Comparison } from './view/comparison';
+import { FilesInput } from './view/filesInput';
 import { Footer } from './view/footer';
 import { Mark } from './view/mark';
 import { Reading } from './view/reading';
@@ -119,25 +119,8 @@ function Intro({ live }: { live: boolean }) {
           </button>
           <span class="hint">or drop or paste anywhere</span>
         </div>
-        <input
-          ref={photos}
-          class="unseen"
-          type="file"
-          accept="image/*"
-          multiple
-          aria-label="Photos"
-          tabIndex={-1}
-          onChange={(event) => openFiles(event.currentTarget)}
-        />
-        <input
-          ref={video}
-          class="unseen"
-          type="file"
-          accept="video/*"
-          aria-label="A video"
-          tabIndex={-1}
-          onChange={(event) => openFiles(event.currentTarget)}
-        />
+        <FilesInput inputRef={photos} label="Photos" accept="image/*" multiple />
+        <FilesInput inputRef={video} label="A video" accept="video/*" />
       </div>
     </div>
   );

@@ -1,5 +1,5 @@
 /** What was seen of the faces of a clip, for its time line: as much as is shown, so that a camera may run for hours. */
-import { intersectionOverUnion } from '#uafer/faces/boxes.js';
+import { edgesOf, intersectionOverUnion } from '#uafer/faces/boxes.js';
 import type { Box } from '#uafer/faces/types.js';
 import type { Answer } from '#uafer/predict/answer.js';
 import type { FollowedFace } from '#uafer/predict/followFaces.js';
@@ -37,12 +37,10 @@ export function recalled(moments: readonly Moment[], faces: readonly FollowedFac
     .filter((moment) => Math.abs(moment.time - time) <= NEAR)
     .sort((a, b) => Math.abs(a.time - time) - Math.abs(b.time - time));
   return faces.map((face) => {
-    const moment = near.find(({ box }) => intersectionOverUnion(edges(box), edges(face.box)) >= SAME);
+    const moment = near.find(({ box }) => intersectionOverUnion(edgesOf(box), edgesOf(face.box)) >= SAME);
     return moment ? { ...face, track: moment.track, overTime: moment.answer } : face;
   });
 }
-
-const edges = ({ left, top, width, height }: Box) => ({ left, top, right: left + width, bottom: top + height, score: 1 });
 
 /** One line a moment, for a table: time, face, expression, its probability, uncertainty, ambiguity, decision, and every probability. */
 export function momentsTable(moments: readonly Moment[], classes: readonly string[]): string {

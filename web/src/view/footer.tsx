@@ -1,7 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { takeOver } from '../offline';
 import type { State } from '../store';
-import { chooseDetector, openFiles, openOwnModel } from '../take';
+import { chooseDetector, openOwnModel } from '../take';
+import { FilesInput } from './filesInput';
 
 /** What runs, where, and whose model it is. */
 export function Footer({ model, ownModel, backend, detector, offline }: State) {
@@ -41,23 +42,8 @@ export function Footer({ model, ownModel, backend, detector, offline }: State) {
         <p class="note">
           A model that <code>uafer export</code> wrote. When the model changes, everything of the one before is given back.
         </p>
-        <input
-          ref={zip}
-          class="unseen"
-          type="file"
-          accept=".zip"
-          aria-label="A model as a zip"
-          tabIndex={-1}
-          onChange={(event) => openFiles(event.currentTarget)}
-        />
-        <input
-          ref={folder}
-          class="unseen"
-          type="file"
-          aria-label="A model's folder"
-          tabIndex={-1}
-          onChange={(event) => openFiles(event.currentTarget)}
-        />
+        <FilesInput inputRef={zip} label="A model as a zip" accept=".zip" />
+        <FilesInput inputRef={folder} label="A model's folder" />
       </section>
       <section aria-labelledby="runs">
         <h2 id="runs">How it runs</h2>
