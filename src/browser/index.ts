@@ -19,8 +19,8 @@ import { type Backend, loadRuntime } from './runtime.js';
 
 export interface PredictorOptions extends ModelOptions {
   /**
-   * Threads of WebAssembly, where the page is cross-origin isolated; else there is one. By default up to 4. All predictors of a page share the
-   * number of the first.
+   * Threads of WebAssembly, where the page is cross-origin isolated; else there is one. By default up to 4, and one processor is left to the
+   * page. All predictors of a page share the number of the first.
    */
   threads?: number;
   /** WebGPU where there is a graphics card for it, else WebAssembly, when left out. */
