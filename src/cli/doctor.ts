@@ -81,12 +81,13 @@ function describePrediction(prediction: Report['prediction']): string[] {
   return [row('runtime', `${prediction.runtime} (${kind}); works without libtorch`)];
 }
 
-function describeLoaded({ versions, devices, threads, cpuCapability }: NonNullable<EngineReport['loaded']>): string[] {
+function describeLoaded(loaded: NonNullable<EngineReport['loaded']>): string[] {
+  const { versions, devices, threads, cpuCapability } = loaded;
   return [
     row('versions', `addon built against ${versions.built}, ${versions.loaded} loaded`),
     row('devices', devices.join(', ')),
     row('threads', `${threads} an operator`),
-    row('CPU', cpuCapability),
+    row('CPU', `${cpuCapability}, products in fp32 by ${loaded.productsByOneDnn ? 'oneDNN' : 'libtorch'}`),
   ];
 }
 

@@ -64,13 +64,5 @@ function splitHeads(x: Tensor, heads: number): Tensor {
 
 function mlp(weights: Weights, name: string, x: Tensor): Tensor {
   const hidden = ops.linear(x, weight(weights, `${name}.c_fc.weight`), weight(weights, `${name}.c_fc.bias`)); // (B, L, 4W)
-  return ops.linear(quickGelu(hidden), weight(weights, `${name}.c_proj.weight`), weight(weights, `${name}.c_proj.bias`));
-}
-
-/** x sigmoid(1.702 x), the approximation of GELU that OpenAI trained with. */
-function quickGelu(x: Tensor): Tensor {
-  return scope(() => {
-    const gate = scope(() => ops.sigmoid(ops.mul(x, 1.702)));
-    return ops.mul(x, gate);
-  });
+  return ops.linear(ops.quickGelu(hidden), weight(weights, `${name}.c_proj.weight`), weight(weights, `${name}.c_proj.bias`));
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UaferError } from '../errors.js';
 import { addonPath, LIBTORCH_VERSION, type Libtorch, type LibtorchSearch, searchLibtorch } from './locate.js';
-import { cpuCapability, deviceAvailable, libtorchVersions, threads } from './runtime.js';
+import { cpuCapability, deviceAvailable, libtorchVersions, productsByOneDnn, threads } from './runtime.js';
 
 /** What `uafer doctor` says about the engine. */
 export interface EngineReport {
@@ -12,7 +12,13 @@ export interface EngineReport {
   passedOver: string[];
   addon: { path: string; built: boolean } | null;
   /** What the loaded engine says of itself. */
-  loaded: { versions: { built: string; loaded: string }; devices: string[]; threads: number; cpuCapability: string } | null;
+  loaded: {
+    versions: { built: string; loaded: string };
+    devices: string[];
+    threads: number;
+    cpuCapability: string;
+    productsByOneDnn: boolean;
+  } | null;
   /** What stops the engine, with the remedy; null when it works. */
   problem: string | null;
 }
@@ -37,6 +43,7 @@ export function diagnoseEngine(): EngineReport {
       devices: ['cpu', 'cuda', 'mps'].filter(deviceAvailable),
       threads: threads(),
       cpuCapability: cpuCapability(),
+      productsByOneDnn: productsByOneDnn(),
     };
   } catch (error) {
     if (!(error instanceof UaferError)) throw error;

@@ -26,6 +26,10 @@ export interface Native {
   leaveAutocast(): void;
   backward(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], retainGraph: boolean): void;
   grad(outputs: readonly Tensor[], inputs: readonly Tensor[], retainGraph: boolean, createGraph: boolean): (Tensor | null)[];
+  linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
+  quickGelu(x: Tensor): Tensor;
+  /** Whether `linear` takes oneDNN's products for large ones in fp32. */
+  productsByOneDnn(): boolean;
   manualSeed(seed: number): void;
   generatorState(device: string): Tensor;
   setGeneratorState(state: Tensor, device: string): void;

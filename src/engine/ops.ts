@@ -3,7 +3,7 @@
  * underscore means in place. Numbers stand for scalars wherever a tensor is expected, with libtorch's type promotion.
  */
 import { UaferError } from '../errors.js';
-import type { Value } from './native.js';
+import { native, type Value } from './native.js';
 import { operator } from './operator.js';
 import { scope } from './scope.js';
 import { isDense, liesAlike } from './strides.js';
@@ -139,9 +139,13 @@ export const contiguous = (x: Tensor, memoryFormat?: 'contiguous' | 'channels_la
 
 // Products and layers
 export const matmul: (a: Tensor, b: Tensor) => Tensor = operator<Tensor>('aten::matmul');
-const linearOp = operator<Tensor>('aten::linear');
-/** x W^T + b. */
-export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => linearOp(x, weight, bias);
+/**
+ * x W^T + b. Large products of tokens (B, L, W) in fp32 are oneDNN's where libtorch's own are slow: on processors with AVX-512 that aren't
+ * Intel's (`native/layers.cpp`).
+ */
+export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => native().linear(x, weight, bias);
+/** x sigmoid(1.702 x), the approximation of GELU that OpenAI trained CLIP with. Of what it makes autograd keeps nothing but x. */
+export const quickGelu = (x: Tensor): Tensor => native().quickGelu(x);
 const layerNormOp = operator<Tensor>('aten::layer_norm');
 /** Normalises over the last dimension. */
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5): Tensor =>

@@ -60,6 +60,11 @@ export function cpuCapability(): string {
   return native().cpuCapability();
 }
 
+/** Whether large products in fp32 are oneDNN's, which takes half of the time of libtorch's own on some processors (`native/layers.cpp`). */
+export function productsByOneDnn(): boolean {
+  return native().productsByOneDnn();
+}
+
 export function libtorchVersions(): { built: string; loaded: string } {
   return native().versions();
 }

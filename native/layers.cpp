@@ -1,0 +1,166 @@
+// Two layers of a transformer that libtorch's own operators make slowly on a CPU: products with weights, and QuickGELU.
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/sigmoid.h>
+#include <ATen/ops/sigmoid_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "engine.h"
+
+#if defined(__x86_64__) && !defined(_WIN32)
+#include <cpuid.h>
+
+#include <cstring>
+#endif
+
+namespace uafer {
+namespace {
+
+// Whether oneDNN's products in fp32 are the quicker ones here. libtorch leaves them to Intel's MKL, which takes its
+// code for AVX-512 on Intel's processors alone: on others with AVX-512 oneDNN takes half of its time.
+bool onednn_is_quicker() {
+#if defined(__x86_64__) && !defined(_WIN32)
+  static const bool quicker = [] {
+    unsigned int most = 0;
+    char vendor[13] = {};
+    unsigned int ebx = 0;
+    unsigned int ecx = 0;
+    unsigned int edx = 0;
+    if (__get_cpuid(0, &most, &ebx, &ecx, &edx) == 0) return false;
+    std::memcpy(vendor, &ebx, 4);
+    std::memcpy(vendor + 4, &edx, 4);
+    std::memcpy(vendor + 8, &ecx, 4);
+    return std::string(vendor) != "GenuineIntel" && at::get_cpu_capability() == "AVX512" && at::hasMKLDNN();
+  }();
+  return quicker;
+#else
+  return false;
+#endif
+}
+
+constexpr int64_t kWorthwhile = int64_t{1} << 25;  // multiplications; below, its overhead is felt
+// libtorch gives a convolution of 1 x 1 to oneDNN from so many pictures on, or where it has more threads than one.
+constexpr int64_t kPicturesForOneThread = 16;
+
+// x (B, L, W), weight (O, W): oneDNN reaches autograd as a convolution of 1 x 1 over a picture whose pixels are the
+// tokens.
+bool takes_convolution(const at::Tensor& x, const at::Tensor& weight) {
+  if (!x.device().is_cpu() || x.dim() != 3 || weight.dim() != 2 || !weight.is_contiguous()) return false;
+  if (x.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat) return false;
+  if (x.size(2) != weight.size(1) || x.numel() * weight.size(0) < kWorthwhile || x.numel() == 0) return false;
+  if (at::autocast::is_autocast_enabled(at::kCPU) || !onednn_is_quicker()) return false;
+  return at::get_num_threads() > 1 || x.size(0) >= kPicturesForOneThread;
+}
+
+at::Tensor weighted(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  if (!takes_convolution(x, weight)) return at::linear(x, weight, bias);
+  const int64_t width = weight.size(1);
+  const int64_t out = weight.size(0);
+  // One long picture is quickest in backward, which sums over all tokens.
+  const int64_t pictures = at::get_num_threads() > 1 ? 1 : x.size(0);
+  const int64_t rows = x.size(0) * x.size(1) / pictures;
+  const at::Tensor image = x.reshape({pictures, rows, 1, width}).permute({0, 3, 1, 2});
+  const at::Tensor made = at::conv2d(image, weight.view({out, width, 1, 1}), bias);
+  return made.permute({0, 2, 3, 1}).reshape({x.size(0), x.size(1), out});
+}
+
+constexpr double kSlope = 1.702;
+constexpr int64_t kChunk = int64_t{1} << 15;  // elements that stay in a processor's own cache with what is made of them
+
+at::Tensor plain_quick_gelu(const at::Tensor& x) { return x * at::sigmoid(x * kSlope); }
+
+// Calls body(from, length) for pieces of `count` elements, in all threads, without autograd.
+template <typename Body>
+void in_chunks(int64_t count, Body&& body) {
+  at::parallel_for(0, (count + kChunk - 1) / kChunk, 1, [&](int64_t begin, int64_t end) {
+    const c10::AutoGradMode off(false);
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      body(chunk * kChunk, std::min(kChunk, count - chunk * kChunk));
+    }
+  });
+}
+
+at::Tensor chunked_quick_gelu(const at::Tensor& x) {
+  at::Tensor made = at::empty_like(x);
+  const at::Tensor from = x.view({-1});
+  const at::Tensor to = made.view({-1});
+  in_chunks(x.numel(), [&](int64_t first, int64_t length) {
+    const at::Tensor piece = from.narrow(0, first, length);
+    at::Tensor target = to.narrow(0, first, length);
+    const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
+    at::mul_out(target, piece, gate);
+  });
+  return made;
+}
+
+at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x) {
+  at::Tensor made = at::empty_like(x);
+  const at::Tensor from = x.view({-1});
+  const at::Tensor given = gradient.view({-1});
+  const at::Tensor to = made.view({-1});
+  in_chunks(x.numel(), [&](int64_t first, int64_t length) {
+    const at::Tensor piece = from.narrow(0, first, length);
+    const at::Tensor arriving = given.narrow(0, first, length);
+    at::Tensor target = to.narrow(0, first, length);
+    const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
+    const at::Tensor inner = at::sigmoid_backward(at::mul(arriving, piece), gate).mul_(kSlope);
+    at::mul_out(target, arriving, gate);
+    target.add_(inner);
+  });
+  return made;
+}
+
+// The gate is made again in backward, so that the input alone is kept for it.
+class QuickGelu : public torch::autograd::Function<QuickGelu> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
+    context->save_for_backward({x});
+    return chunked_quick_gelu(x);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const at::Tensor x = context->get_saved_variables()[0];
+    const at::Tensor gradient = gradients[0];
+    if (c10::GradMode::is_enabled()) {  // someone differentiates this too
+      const at::Tensor gate = at::sigmoid(x * kSlope);
+      return {gradient * gate + gradient * x * gate * (1 - gate) * kSlope};
+    }
+    return {chunked_quick_gelu_backward(gradient.contiguous(), x)};
+  }
+};
+
+at::Tensor quick_gelu(const at::Tensor& x) {
+  if (!x.device().is_cpu() || x.numel() < kChunk || !x.is_contiguous()) return plain_quick_gelu(x);
+  return QuickGelu::apply(x);
+}
+
+// (x, weight, bias | null)
+Napi::Value linear_of(const Napi::CallbackInfo& info) {
+  const at::Tensor x = unwrap_tensor(info[0], "linear");
+  const at::Tensor weight = unwrap_tensor(info[1], "linear");
+  std::optional<at::Tensor> bias;
+  if (!info[2].IsNull() && !info[2].IsUndefined()) bias = unwrap_tensor(info[2], "linear");
+  return wrap_tensor(info.Env(), guarded(info.Env(), "OPERATOR", "linear", [&] { return weighted(x, weight, bias); }));
+}
+
+Napi::Value quick_gelu_of(const Napi::CallbackInfo& info) {
+  const at::Tensor x = unwrap_tensor(info[0], "quickGelu");
+  return wrap_tensor(info.Env(), guarded(info.Env(), "OPERATOR", "quickGelu", [&] { return quick_gelu(x); }));
+}
+
+}  // namespace
+
+void register_layers(Napi::Env env, Napi::Object exports) {
+  exports.Set("linear", Napi::Function::New(env, linear_of));
+  exports.Set("quickGelu", Napi::Function::New(env, quick_gelu_of));
+  exports.Set("productsByOneDnn", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                return Napi::Boolean::New(info.Env(), onednn_is_quicker());
+              }));
+}
+
+}  // namespace uafer
