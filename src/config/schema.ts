@@ -216,9 +216,11 @@ export const trainConfigSchema = z.strictObject({
     .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:N')
     .default('auto')
     .describe('auto takes a GPU where there is one'),
-  precision: oneOf('fp32', 'bf16')
+  precision: oneOf('fp32', 'bf16', 'auto')
     .default('fp32')
-    .describe('bf16 is mixed precision, for processors with AVX512-BF16 or AMX: on others it is many times slower'),
+    .describe(
+      'bf16 is mixed precision, for GPUs and processors with AVX512-BF16 or AMX: on others it is many times slower; auto takes it where it is quick',
+    ),
   threads: whole(0, 1024).default(0).describe("threads an operator; 0 is libtorch's choice"),
   workers: whole(0, 256, ' (each is a thread that takes about 35 MB)')
     .default(() => Math.min(8, availableParallelism()))

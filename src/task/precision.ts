@@ -4,9 +4,19 @@ import { autocast } from '../engine/index.js';
 
 type Where = Pick<TrainConfig, 'precision' | 'device'>;
 
-/** Runs `block` in the run's precision: `bf16` autocasts products and convolutions. */
+/**
+ * What `auto` means here: bf16 on a GPU of NVIDIA's and where the processor has instructions for it.
+ *
+ * @param hasBfloat16 whether the processor has instructions for it; asked when left out
+ */
+export function choosePrecision({ precision, device }: Where, hasBfloat16 = processorHasBfloat16()): 'fp32' | 'bf16' {
+  if (precision !== 'auto') return precision;
+  return device.startsWith('cuda') || (device === 'cpu' && hasBfloat16 === true) ? 'bf16' : 'fp32';
+}
+
+/** Runs `block` in the run's precision: `bf16` autocasts products and convolutions. `prepareEngine` has said what `auto` is. */
 export function inPrecision<T>(options: Where, block: () => T): T {
-  if (options.precision === 'fp32') return block();
+  if (options.precision !== 'bf16') return block();
   return autocast({ device: options.device, dtype: 'bfloat16' }, block);
 }
 

@@ -1,16 +1,17 @@
 import type { TrainConfig } from '../config/schema.js';
 import { deviceAvailable, manualSeed, setThreads } from '../engine/index.js';
 import { UaferError } from '../errors.js';
+import { choosePrecision } from './precision.js';
 
 /**
  * Brings libtorch to where a configuration wants it in this thread: threads an operator, and random generators at the seed. Returns the
- * configuration with the device that `auto` means here. Throws `USAGE` when the device that was named cannot be used.
+ * configuration with the device and the precision that `auto` means here. Throws `USAGE` when the device that was named cannot be used.
  */
 export function prepareEngine(config: TrainConfig): TrainConfig {
   const device = chooseDevice(config.device);
   if (config.threads > 0) setThreads(config.threads);
   manualSeed(config.seed);
-  return { ...config, device };
+  return { ...config, device, precision: choosePrecision({ ...config, device }) };
 }
 
 function chooseDevice(wanted: string): string {
