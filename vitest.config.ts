@@ -5,7 +5,7 @@ import { CountReporter } from './test/support/countReporter.js';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/comparisonPython.ts'],
+    globalSetup: ['test/support/comparisonPython.ts', 'test/support/keptPictures.ts'],
     reporters: ['default', new CountReporter()],
     pool: 'forks',
     // Two processes: each loads libtorch, and the machine that this is planned for has two cores.

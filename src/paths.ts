@@ -18,3 +18,8 @@ export function uaferHome(): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   return process.env.UAFER_HOME || join(cache, 'uafer');
 }
+
+/** Where decoded pictures are kept: `$UAFER_PICTURES`, else `pictures` in `uaferHome`. */
+export function keptPicturesFolder(): string {
+  return process.env.UAFER_PICTURES || join(uaferHome(), 'pictures');
+}

@@ -5,7 +5,7 @@ import { holdsRun, runFolder } from '../run/runFolder.js';
 
 /** The settings that a model's answers depend on. */
 export const SETTINGS_OF_A_MODEL =
-  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|subjectPattern|allowUnreadable)$/;
+  /^(recipe|dataset|dataPath|clipPath|device|precision|threads|workers)$|^(model|loss)\.|^optimizer\.testBatchSize$|^data\.(centerCrop|subjectPattern|allowUnreadable|cachePictures)$/;
 
 /** Those that say which pictures of a data set its test part are, and so which are held out of training. */
 export const SETTINGS_OF_TEST_PICTURES = /^data\.(ferplusTest|folds|fold|foldList)$/;

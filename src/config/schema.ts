@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { datasetNames } from '../data/datasets.js';
+import { parseKeptSize } from '../data/keptPictures.js';
 import { isSubjectPattern } from '../data/subjects.js';
 
 /*
@@ -102,6 +103,8 @@ const optimizerSchema = z.strictObject({
 
 const PATTERN = "a regular expression with a group for the person, such as '^(.+)_[0-9]+'";
 
+const KEPT_SIZE = 'a size such as 8GB or 500MB, or off';
+
 const dataSchema = z.strictObject({
   augment: oneOf('default', 'none', 'strong', 'soft').describe(
     "default is the data set's own (the original's); none only resizes; strong and soft are for small backbones",
@@ -162,6 +165,13 @@ const dataSchema = z.strictObject({
       'share of the training pictures (of the people, where they are known) kept out of training for `uafer calibrate`',
     ),
   allowUnreadable: flag().default(false).describe('go on although more than 1% of the pictures cannot be read'),
+  cachePictures: z
+    .string(KEPT_SIZE)
+    .refine((size) => parseKeptSize(size) !== null, { error: KEPT_SIZE })
+    .default('8GB')
+    .describe(
+      'what decoded pictures may take on the disk (in UAFER_PICTURES, by default ~/.cache/uafer/pictures), for all runs; off decodes them in every epoch',
+    ),
 });
 
 const runSchema = z.strictObject({

@@ -1,10 +1,11 @@
 import { UaferError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocess.js';
+import { shown } from '../shown.js';
 import type { TransformOptions } from './augment.js';
 import { type BatchPool, createBatchPool } from './batchPool.js';
 import { type AugmentChoice, datasetRow, transformFor } from './datasets.js';
+import { type KeptNotes, keptPicturesOptions, parseKeptSize } from './keptPictures.js';
 import type { BatchJob, PixelBatch, Viewing } from './pipeline.js';
-import { createPixelCache } from './pixelCache.js';
 import { type Draw, drawOrder } from './sampler.js';
 import { placesInBatch, type Shard } from './shard.js';
 import type { Batch, Sample } from './types.js';
@@ -25,6 +26,8 @@ export interface LoaderConfig {
     samplerPower?: number | undefined;
     centerCrop?: boolean | undefined;
     allowUnreadable: boolean;
+    /** What decoded pictures may take on the disk, as `parseKeptSize` reads it; off where nothing is said. */
+    cachePictures?: string | undefined;
   };
 }
 
@@ -34,6 +37,8 @@ export interface BatchSource {
   readonly batches: number;
   /** Why each picture that could not be read so far was left out, by path. */
   readonly unreadable: ReadonlyMap<string, string>;
+  /** What there is to say so far about the pictures that are kept on the disk, a sentence a kind. */
+  readonly notes: Readonly<KeptNotes>;
   /**
    * The batches of an epoch from `startBatch` on. What batch number k holds depends on the configuration, the epoch, `viewing` and k alone.
    *
@@ -63,14 +68,12 @@ export interface BatchSourceOptions {
   allowUnreadable: boolean;
   /** Whether the pictures that follow in the epoch's order step in for unreadable ones (training) or not (evaluation). */
   substitute: boolean;
-  /** Bytes of resized pictures that are kept for later epochs. */
-  cacheBytes?: number;
+  /** Bytes that decoded and resized pictures may take on the disk; without any, each picture is decoded whenever it is needed. */
+  keptBytes?: number;
   /** Of several processes that take the pictures of every batch among them (training), or one batch after the other in turn (evaluation). */
   shard?: Shard | undefined;
 }
 
-/** Enough for all of FER+ at 48 pixels (0.2 GB), or for 7,000 pictures of 224. */
-const CACHE_BYTES = 2 ** 30;
 const SUBSTITUTES = 8;
 
 /**
@@ -88,7 +91,7 @@ export function createLoader(
   shard?: Shard,
 ): BatchSource {
   const train = part === 'train';
-  const { augment, centerCrop, allowUnreadable, samplerPower } = config.data;
+  const { augment, centerCrop, allowUnreadable, samplerPower, cachePictures = 'off' } = config.data;
   return createBatchSource({
     samples,
     transform: transformFor({ dataset: config.dataset, preprocessing, train, augment, centerCrop }),
@@ -99,8 +102,16 @@ export function createLoader(
     workers: config.workers,
     allowUnreadable,
     substitute: train,
+    keptBytes: keptSize(cachePictures),
     shard,
   });
+}
+
+function keptSize(text: string): number {
+  const bytes = parseKeptSize(text);
+  if (bytes === null)
+    throw new UaferError('USAGE', `cachePictures: expected a size such as 8GB or 500MB, or off, found ${shown(text)}`);
+  return bytes;
 }
 
 /** The original draws AffectNet by inverse class frequency and shuffles RAF-DB; `shuffle: false` turns the data set's own way off. */
@@ -113,17 +124,18 @@ function drawFor({ dataset, data: { sampler, samplerPower, shuffle } }: LoaderCo
 
 /** Batches of any list of pictures; `createLoader` chooses the options for a run. */
 export function createBatchSource(options: BatchSourceOptions): BatchSource {
-  const { samples, transform, batchSize, seed, workers, cacheBytes = CACHE_BYTES } = options;
+  const { samples, transform, batchSize, seed, workers, keptBytes = 0 } = options;
   const paths = samples.map(({ path }) => path);
-  const cache = createPixelCache(samples.length, 3 * transform.imageSize ** 2, cacheBytes);
+  const kept = keptBytes > 0 ? keptPicturesOptions(transform, keptBytes) : null;
   const names = samples.map(({ file }) => file);
-  const pool = createBatchPool({ paths, names, transform, cache, seed }, workers);
-  const unreadable = new Map<string, string>();
+  const pool = createBatchPool({ paths, names, transform, kept, seed }, workers);
+  const come: Come = { unreadable: new Map(), notes: new Map() };
+  const { unreadable } = come;
   return {
     batches: Math.ceil(samples.length / batchSize),
-    unreadable,
-    epoch: (epoch, startBatch = 0, viewing = {}) => batchesOf(options, pool, unreadable, { epoch, startBatch, ...viewing }),
-    remade: (epoch, batch) => remade(options, pool, unreadable, epoch, batch),
+    ...come,
+    epoch: (epoch, startBatch = 0, viewing = {}) => batchesOf(options, pool, come, { epoch, startBatch, ...viewing }),
+    remade: (epoch, batch) => remade(options, pool, come, epoch, batch),
     learn: (others) => {
       for (const [path, reason] of others) unreadable.set(path, reason);
       refuseUnreadable(samples.length, unreadable, options.allowUnreadable);
@@ -135,20 +147,20 @@ export function createBatchSource(options: BatchSourceOptions): BatchSource {
 async function* batchesOf(
   options: BatchSourceOptions,
   pool: BatchPool,
-  unreadable: Map<string, string>,
+  come: Come,
   { epoch, startBatch, ...viewing }: Viewing & { epoch: number; startBatch: number },
 ): AsyncGenerator<Batch, void, undefined> {
   const { samples, transform, batchSize, substitute, shard } = options;
   const jobs = jobsOf(orderOf(options, epoch), { size: batchSize, epoch, startBatch, substitute, viewing, shard });
   for await (const { pixels, part } of inOrder(jobs, pool)) {
-    take(pixels, options, unreadable);
+    take(pixels, options, come);
     const { length } = pixels.positions;
     // Where several processes have parts of a batch, they see together to what is missing.
     const missing = part ? part.asked - length : 0;
     if (part)
       yield { ...toBatch(pixels, samples, transform.imageSize), part: { counted: part.standsIn ? 0 : length, missing } };
     else if (length > 0) yield toBatch(pixels, samples, transform.imageSize);
-    else if (substitute) throw wholeBatchLost(unreadable);
+    else if (substitute) throw wholeBatchLost(come.unreadable);
   }
 }
 
@@ -157,7 +169,14 @@ function orderOf({ samples, draw, samplerPower, seed }: BatchSourceOptions, epoc
   return drawOrder({ draw, labels, seed, epoch, ...(samplerPower === undefined ? {} : { samplerPower }) });
 }
 
-function take(pixels: PixelBatch, { samples, allowUnreadable }: BatchSourceOptions, unreadable: Map<string, string>): void {
+/** What has come up in the batches so far. */
+interface Come {
+  unreadable: Map<string, string>;
+  notes: KeptNotes;
+}
+
+function take(pixels: PixelBatch, { samples, allowUnreadable }: BatchSourceOptions, { unreadable, notes }: Come): void {
+  for (const [kind, text] of pixels.notes) if (!notes.has(kind)) notes.set(kind, text);
   for (const { path, reason } of pixels.unreadable) unreadable.set(path, reason);
   refuseUnreadable(samples.length, unreadable, allowUnreadable);
 }
@@ -168,7 +187,7 @@ const wholeBatchLost = (unreadable: ReadonlyMap<string, string>) =>
 async function remade(
   options: BatchSourceOptions,
   pool: BatchPool,
-  unreadable: Map<string, string>,
+  come: Come,
   epoch: number,
   startBatch: number,
 ): Promise<Batch> {
@@ -182,21 +201,21 @@ async function remade(
     shard: undefined,
   });
   const pixels = await pool.make((jobs.next().value as Job).job);
-  take(pixels, options, unreadable);
-  if (pixels.positions.length === 0) throw wholeBatchLost(unreadable);
+  take(pixels, options, come);
+  if (pixels.positions.length === 0) throw wholeBatchLost(come.unreadable);
   const places = shard ? placesInBatch(pixels.positions.length, shard) : Int32Array.from(pixels.positions, (_, i) => i);
   const chosen = places.length > 0 ? places : Int32Array.of(0);
   const part = { counted: places.length, missing: 0 };
   return { ...toBatch(rowsOf(pixels, chosen), samples, transform.imageSize), part };
 }
 
-function rowsOf({ images, positions, statistics, unreadable }: PixelBatch, places: Int32Array): PixelBatch {
+function rowsOf({ images, positions, statistics, unreadable, notes }: PixelBatch, places: Int32Array): PixelBatch {
   const length = images.length / positions.length;
   const chosen = new Float32Array(places.length * length);
   places.forEach((place, i) => {
     chosen.set(images.subarray(place * length, (place + 1) * length), i * length);
   });
-  return { images: chosen, positions: places.map((place) => positions[place] as number), statistics, unreadable };
+  return { images: chosen, positions: places.map((place) => positions[place] as number), statistics, unreadable, notes };
 }
 
 interface Jobs {

@@ -6,7 +6,7 @@ import { toSquare } from '../image/preprocess.js';
 import { type PictureStatistics, pictureStatistics } from '../image/statistics.js';
 import { createRandom, STREAMS } from '../random.js';
 import { type TransformOptions, writeTensor } from './augment.js';
-import { cachedPixels, keepPixels, type PixelCache } from './pixelCache.js';
+import { type KeptNotes, type KeptPicturesOptions, keptPictures, stampOf } from './keptPictures.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
 export interface PipelineSource {
@@ -14,7 +14,8 @@ export interface PipelineSource {
   /** What the pictures are called, wherever they lie: what is drawn to spoil one depends on it. */
   names: readonly string[];
   transform: TransformOptions;
-  cache: PixelCache;
+  /** Decoded pictures on the disk; null where every picture is decoded whenever it is needed. */
+  kept: KeptPicturesOptions | null;
   seed: number;
 }
 
@@ -52,6 +53,8 @@ export interface PixelBatch {
   /** Of the K pictures, where they were asked for; else none. */
   statistics: PictureStatistics[];
   unreadable: UnreadablePicture[];
+  /** What has come up so far about the pictures that are kept. */
+  notes: KeptNotes;
 }
 
 /** Decoding waits on the threads of the system: some pictures at once keep those busy, all at once would only fill memory. */
@@ -92,7 +95,8 @@ export async function makeBatch(
     writeTensor(pixels, source.transform, random, images.subarray(i * length, (i + 1) * length));
   });
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);
-  return { images, positions: Int32Array.from(kept, ({ position }) => position), statistics, unreadable };
+  const notes: KeptNotes = source.kept ? keptPictures(source.kept).notes : new Map();
+  return { images, positions: Int32Array.from(kept, ({ position }) => position), statistics, unreadable, notes };
 }
 
 interface ReadPicture {
@@ -102,21 +106,24 @@ interface ReadPicture {
 
 /** The resized picture, or why it cannot be read. Any other failure (an oblong picture) stops the run. */
 async function readPicture(
-  { paths, names, transform, cache }: PipelineSource,
+  { paths, names, transform, kept }: PipelineSource,
   position: number,
   { corruption, statistics = false }: Viewing,
 ): Promise<ReadPicture | UnreadablePicture> {
   // What is kept are pictures as they are, without the size that they came in.
   const plain = corruption === undefined && !statistics;
-  const cached = plain ? cachedPixels(cache, position) : undefined;
-  if (cached) return { pixels: cached };
   const path = paths[position];
   if (path === undefined) throw new RangeError(`position ${position} is outside the list of ${paths.length} pictures`);
+  const disk = kept && plain ? keptPictures(kept) : null;
+  // Looked at before it is decoded: what changes meanwhile is found changed next time.
+  const stamp = disk && stampOf(path);
+  const found = stamp && disk?.find(path, stamp);
+  if (found) return { pixels: found };
   try {
     const decoded = await decodePicture(path);
     const picture = corruption ? corrupted(decoded, corruption, names[position] as string) : decoded;
     const pixels = toSquare(picture, transform, path);
-    if (plain) keepPixels(cache, position, pixels);
+    if (stamp) disk?.keep(path, stamp, pixels);
     return statistics ? { pixels, statistics: pictureStatistics(pixels, Math.min(picture.width, picture.height)) } : { pixels };
   } catch (error) {
     if (error instanceof UaferError && error.code === 'IMAGE') return { path, reason: error.message };

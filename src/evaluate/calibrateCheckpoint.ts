@@ -102,6 +102,7 @@ export async function calibrateCheckpoint(
     const calibration = tried ? { ...fit, measured: tried.measured } : fit;
     return { checkpoint: taken, calibration, figures: tried?.figures ?? null, unreadable };
   } finally {
+    for (const text of loader.notes.values()) onNote(text);
     await loader.close();
   }
 }

@@ -4,7 +4,7 @@ import type { CorruptionName } from '../corruptions/corruptions.js';
 import { checkPictures } from '../data/checkPictures.js';
 import { type ClassMap, mapClasses } from '../data/classMap.js';
 import { loadDataset, transformFor } from '../data/datasets.js';
-import { createLoader } from '../data/loader.js';
+import { type BatchSource, createLoader } from '../data/loader.js';
 import { subset } from '../data/subset.js';
 import type { Batch, Dataset, Sample } from '../data/types.js';
 import { noGrad, scope } from '../engine/index.js';
@@ -157,6 +157,7 @@ export async function evaluatePictures(
       unreadable: [...loader.unreadable.values(), ...(beside?.unreadable ?? [])],
     };
   } finally {
+    tellKept(loader, options);
     await loader.close();
   }
 }
@@ -167,8 +168,9 @@ async function besideOthers(
   others: readonly Sample[] | null,
   ordinary: readonly Prediction[],
   config: TrainConfig,
-  { ood: folder, onOutlier }: EvaluateCheckpointOptions,
+  options: EvaluateCheckpointOptions,
 ): Promise<{ ood: OutlierEntry; unreadable: string[] } | null> {
+  const { ood: folder, onOutlier } = options;
   if (others === null || folder === undefined) return null;
   const source = createLoader(others, { ...config, data: { ...config.data, centerCrop: true } }, preprocessing, 'test');
   try {
@@ -176,8 +178,14 @@ async function besideOthers(
     const ood = await onOutliers(answerAll, source, ordinary, { folder, samples: others, onBatch });
     return { ood, unreadable: [...source.unreadable.values()] };
   } finally {
+    tellKept(source, options);
     await source.close();
   }
+}
+
+/** What there is to say about the pictures that are kept on the disk. */
+function tellKept({ notes }: BatchSource, { onNote }: EvaluateCheckpointOptions): void {
+  for (const text of notes.values()) onNote?.(text);
 }
 
 /** What a report shows of libtorch's network. */

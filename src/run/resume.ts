@@ -20,6 +20,7 @@ const FREE = [
   'device',
   'data.extraPath',
   'data.allowUnreadable',
+  'data.cachePictures',
   // Without it every picture so far was square, and with it every picture to come must be when it is taken away (`checkPictures`).
   'data.centerCrop',
   'optimizer.epochs',

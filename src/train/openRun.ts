@@ -90,6 +90,7 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
       evaluationSeconds: 0,
       evaluation: null,
       unreadable: new Set(),
+      keptNotes: new Set(),
     },
     emit,
     shouldStop: hooks.shouldStop ?? (() => false),

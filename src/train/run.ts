@@ -62,6 +62,8 @@ interface Session {
   evaluation: Evaluation | null;
   /** Pictures that were told of as unreadable, by path. */
   unreadable: Set<string>;
+  /** Of what there was to say about kept pictures, the kinds that were told of. */
+  keptNotes: Set<string>;
 }
 
 /** On a clock that only this process reads. */

@@ -175,7 +175,8 @@ function togetherIn({ processes, reducer, progress, config, train }: Run): Toget
 }
 
 /** The batches of the next step; the time they kept us waiting is added to what was spent. */
-async function* take({ processes, train, progress, config }: Run, batches: AsyncIterator<Batch>): AsyncGenerator<Batch> {
+async function* take(run: Run, batches: AsyncIterator<Batch>): AsyncGenerator<Batch> {
+  const { processes, train, progress, config } = run;
   const { epoch, step, spent } = progress;
   const { accumulate } = config.optimizer;
   for (let number = step * accumulate; number < (step + 1) * accumulate; number++) {
@@ -183,6 +184,7 @@ async function* take({ processes, train, progress, config }: Run, batches: Async
     const next = await batches.next();
     const batch = next.done ? null : await agreedBatch(processes, train, next.value, { epoch, number });
     spent.wait += seconds() - began;
+    tellKept(run);
     if (!batch) return;
     yield batch;
   }
@@ -252,6 +254,7 @@ async function evaluateRun(run: Run): Promise<Evaluation | null> {
   run.session.evaluationSeconds = seconds() - began;
   if (evaluation) run.session.evaluation = evaluation;
   tellUnreadable(run);
+  tellKept(run);
   return evaluation;
 }
 
@@ -261,6 +264,15 @@ function tellUnreadable({ train, test, session, emit }: Run): void {
     if (session.unreadable.has(path)) continue;
     session.unreadable.add(path);
     emit({ kind: 'log', text: `Left out: ${reason}` });
+  }
+}
+
+/** What there is to say about the pictures that are kept on the disk, each kind once for both parts. */
+function tellKept({ train, test, session, emit }: Run): void {
+  for (const [kind, text] of [...train.notes, ...test.notes]) {
+    if (session.keptNotes.has(kind)) continue;
+    session.keptNotes.add(kind);
+    emit({ kind: 'log', text });
   }
 }
 

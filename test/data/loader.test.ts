@@ -97,13 +97,14 @@ describe('createLoader', () => {
       transform: { ...preprocessing, centerCrop: false, augment: 'strong' },
       ...{ batchSize: 5, draw: 'shuffle', seed: 9, workers: 0, allowUnreadable: false, substitute: true },
     } as const;
-    const epochs = (cacheBytes: number) =>
-      withLoader(createBatchSource({ ...options, cacheBytes }), async (source) => [
+    const epochs = (keptBytes: number) =>
+      withLoader(createBatchSource({ ...options, keptBytes }), async (source) => [
         await read(source, 0),
         await read(source, 1),
       ]);
-    const expected = await epochs(2 ** 20);
-    for (const bytes of [0, 7 * 3 * 16 * 16]) expect(await epochs(bytes)).toEqual(expected);
+    const expected = await epochs(0);
+    // A page a picture; the second 2 ** 20 finds them all.
+    for (const bytes of [12 * 4096, 2 ** 20, 2 ** 20]) expect(await epochs(bytes)).toEqual(expected);
   });
 
   it('starts within an epoch where it is told, without a replay', async () => {

@@ -73,6 +73,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       colour: 'auto',
       centerCrop: false,
       allowUnreadable: false,
+      cachePictures: 'off',
     },
     run: { logEvery: 1, maxSteps: 0, maxMinutes: 0, patience: 0, checkpointMinutes: 5 },
   };
