@@ -1,5 +1,5 @@
 /** What training does to a picture beyond its preprocessing, anew in every epoch. */
-import { affineBilinear, affineNearest, inverseAffine } from '../image/affine.js';
+import { type AffineMatrix, affineBilinear, affineNearest, inverseAffine } from '../image/affine.js';
 import { normalize, type Preprocessing, roundHalfEven } from '../image/preprocess.js';
 import { resizePicture } from '../image/resize.js';
 import type { Random } from '../random.js';
@@ -29,14 +29,9 @@ export function writeTensor(pixels: Uint8Array, options: TransformOptions, rando
   const { imageSize, augment } = options;
   switch (augment) {
     case 'none':
-      normalize(pixels, options, out);
-      return;
     case 'flip':
-      normalize(maybeMirror(pixels, imageSize, random), options, out);
-      return;
     case 'affectnet':
-      normalize(maybeAffine(maybeMirror(pixels, imageSize, random), imageSize, random), options, out);
-      maybeErase(out, imageSize, random, { probability: 0.5, area: [0.02, 0.33], ratio: [0.3, 3.3] });
+      writeChanged(pixels, options, drawChanges(augment, imageSize, random), out);
       return;
     case 'strong':
       smoothJitter(maybeMirror(pixels, imageSize, random), options, random, out);
@@ -49,8 +44,59 @@ export function writeTensor(pixels: Uint8Array, options: TransformOptions, rando
   }
 }
 
+/** Augmentations whose changes can be said without looking at the picture, so that anyone can make them (`src/task/pictures.ts`). */
+const SAID_AHEAD = ['none', 'flip', 'affectnet'] as const satisfies Augmentation[];
+type SaidAhead = (typeof SAID_AHEAD)[number];
+
+export function isSaidAhead(augment: Augmentation): augment is SaidAhead {
+  return (SAID_AHEAD as readonly Augmentation[]).includes(augment);
+}
+
+/** What is done to a picture, in this order. */
+export interface Changes {
+  /** Left and right change places. */
+  mirrored: boolean;
+  /** Nearest neighbour, black outside. */
+  affine: AffineMatrix | null;
+  /** After normalising, this part becomes 0. */
+  erased: Rectangle | null;
+}
+
+/** In pixels. */
+interface Rectangle {
+  top: number;
+  left: number;
+  height: number;
+  width: number;
+}
+
+/** Draws what is done to a picture of `size` x `size`. */
+export function drawChanges(augment: SaidAhead, size: number, random: Random): Changes {
+  return {
+    mirrored: augment !== 'none' && random.next() < 0.5,
+    affine: augment === 'affectnet' ? drawAffine(size, random) : null,
+    erased:
+      augment === 'affectnet' ? drawErased(size, random, { probability: 0.5, area: [0.02, 0.33], ratio: [0.3, 3.3] }) : null,
+  };
+}
+
+function writeChanged(
+  pixels: Uint8Array,
+  options: TransformOptions,
+  { mirrored, affine, erased }: Changes,
+  out: Float32Array,
+): void {
+  const { imageSize } = options;
+  const turned = mirrored ? mirror(pixels, imageSize) : pixels;
+  normalize(affine ? affineNearest(turned, imageSize, affine) : turned, options, out);
+  if (erased) erase(out, imageSize, erased);
+}
+
 function maybeMirror(pixels: Uint8Array, size: number, random: Random): Uint8Array {
-  if (random.next() >= 0.5) return pixels;
+  return random.next() < 0.5 ? mirror(pixels, size) : pixels;
+}
+
+function mirror(pixels: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(pixels.length);
   const stride = size * CHANNELS;
   for (let row = 0; row < pixels.length; row += stride) {
@@ -75,12 +121,11 @@ function maybeSoften(pixels: Uint8Array, size: number, random: Random): Uint8Arr
   return resizePicture(small, size, size, 'bicubic').data;
 }
 
-function maybeAffine(pixels: Uint8Array, size: number, random: Random): Uint8Array {
-  if (random.next() >= 0.7) return pixels;
+function drawAffine(size: number, random: Random): AffineMatrix | null {
+  if (random.next() >= 0.7) return null;
   const angle = random.uniform(-20, 20);
   const shift = () => roundHalfEven(random.uniform(-0.2 * size, 0.2 * size));
-  const matrix = inverseAffine({ angle, shift: [shift(), shift()], scale: random.uniform(0.8, 1) }, size);
-  return affineNearest(pixels, size, matrix);
+  return inverseAffine({ angle, shift: [shift(), shift()], scale: random.uniform(0.8, 1) }, size);
 }
 
 /** Rotation of up to 15 degrees, shift of 0.08, scale of 0.88 to 1.12; brightness and contrast by up to a quarter; normalised. */
@@ -128,8 +173,13 @@ interface Erasing {
 const ERASING_TRIES = 10;
 
 /** Random erasing (Zhong et al. 2020) as torchvision draws it: a rectangle of a normalised picture becomes 0, the mean colour. */
-function maybeErase(out: Float32Array, size: number, random: Random, { probability, area, ratio }: Erasing): void {
-  if (random.next() >= probability) return;
+function maybeErase(out: Float32Array, size: number, random: Random, erasing: Erasing): void {
+  const erased = drawErased(size, random, erasing);
+  if (erased) erase(out, size, erased);
+}
+
+function drawErased(size: number, random: Random, { probability, area, ratio }: Erasing): Rectangle | null {
+  if (random.next() >= probability) return null;
   for (let tries = 0; tries < ERASING_TRIES; tries++) {
     const erased = size * size * random.uniform(...area);
     const aspect = Math.exp(random.uniform(Math.log(ratio[0]), Math.log(ratio[1])));
@@ -137,13 +187,16 @@ function maybeErase(out: Float32Array, size: number, random: Random, { probabili
     const width = roundHalfEven(Math.sqrt(erased / aspect));
     if (height >= size || width >= size) continue;
     const top = random.integer(size - height + 1);
-    const left = random.integer(size - width + 1);
-    for (let channel = 0; channel < CHANNELS; channel++) {
-      for (let y = top; y < top + height; y++) {
-        const row = (channel * size + y) * size + left;
-        out.fill(0, row, row + width);
-      }
+    return { top, left: random.integer(size - width + 1), height, width };
+  }
+  return null;
+}
+
+function erase(out: Float32Array, size: number, { top, left, height, width }: Rectangle): void {
+  for (let channel = 0; channel < CHANNELS; channel++) {
+    for (let y = top; y < top + height; y++) {
+      const row = (channel * size + y) * size + left;
+      out.fill(0, row, row + width);
     }
-    return;
   }
 }

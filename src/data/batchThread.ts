@@ -7,5 +7,6 @@ const source = workerData as PipelineSource;
 
 export const work = inThread(
   (job: BatchJob): Promise<PixelBatch> => makeBatch(source, job),
-  ({ images, positions }) => [images.buffer as ArrayBuffer, positions.buffer as ArrayBuffer],
+  ({ images, bytes, positions }) =>
+    [images, positions, ...(bytes ? [bytes.pixels] : [])].map(({ buffer }) => buffer as ArrayBuffer),
 );

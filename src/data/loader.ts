@@ -1,7 +1,7 @@
 import { UaferError } from '../errors.js';
 import type { Preprocessing } from '../image/preprocess.js';
 import { shown } from '../shown.js';
-import type { TransformOptions } from './augment.js';
+import type { Changes, TransformOptions } from './augment.js';
 import { type BatchPool, createBatchPool } from './batchPool.js';
 import { type AugmentChoice, datasetRow, transformFor } from './datasets.js';
 import { type KeptNotes, keptPicturesOptions, parseKeptSize } from './keptPictures.js';
@@ -17,6 +17,8 @@ export interface LoaderConfig {
   seed: number;
   /** Threads that decode and transform; 0 does it in the caller's thread. */
   workers: number;
+  /** Whether batches hold `bytes` in place of images, where the augmentation allows. */
+  asBytes?: boolean | undefined;
   optimizer: { batchSize: number; testBatchSize: number };
   data: {
     augment: AugmentChoice;
@@ -70,6 +72,8 @@ export interface BatchSourceOptions {
   substitute: boolean;
   /** Bytes that decoded and resized pictures may take on the disk; without any, each picture is decoded whenever it is needed. */
   keptBytes?: number;
+  /** Whether batches hold `bytes` in place of images, where the augmentation allows. */
+  asBytes?: boolean | undefined;
   /** Of several processes that take the pictures of every batch among them (training), or one batch after the other in turn (evaluation). */
   shard?: Shard | undefined;
 }
@@ -103,6 +107,7 @@ export function createLoader(
     allowUnreadable,
     substitute: train,
     keptBytes: keptSize(cachePictures),
+    asBytes: config.asBytes,
     shard,
   });
 }
@@ -124,11 +129,11 @@ function drawFor({ dataset, data: { sampler, samplerPower, shuffle } }: LoaderCo
 
 /** Batches of any list of pictures; `createLoader` chooses the options for a run. */
 export function createBatchSource(options: BatchSourceOptions): BatchSource {
-  const { samples, transform, batchSize, seed, workers, keptBytes = 0 } = options;
+  const { samples, transform, batchSize, seed, workers, keptBytes = 0, asBytes = false } = options;
   const paths = samples.map(({ path }) => path);
   const kept = keptBytes > 0 ? keptPicturesOptions(transform, keptBytes) : null;
   const names = samples.map(({ file }) => file);
-  const pool = createBatchPool({ paths, names, transform, kept, seed }, workers);
+  const pool = createBatchPool({ paths, names, transform, kept, seed, asBytes }, workers);
   const come: Come = { unreadable: new Map(), notes: new Map() };
   const { unreadable } = come;
   return {
@@ -157,9 +162,8 @@ async function* batchesOf(
     const { length } = pixels.positions;
     // Where several processes have parts of a batch, they see together to what is missing.
     const missing = part ? part.asked - length : 0;
-    if (part)
-      yield { ...toBatch(pixels, samples, transform.imageSize), part: { counted: part.standsIn ? 0 : length, missing } };
-    else if (length > 0) yield toBatch(pixels, samples, transform.imageSize);
+    if (part) yield { ...toBatch(pixels, samples, transform), part: { counted: part.standsIn ? 0 : length, missing } };
+    else if (length > 0) yield toBatch(pixels, samples, transform);
     else if (substitute) throw wholeBatchLost(come.unreadable);
   }
 }
@@ -206,16 +210,30 @@ async function remade(
   const places = shard ? placesInBatch(pixels.positions.length, shard) : Int32Array.from(pixels.positions, (_, i) => i);
   const chosen = places.length > 0 ? places : Int32Array.of(0);
   const part = { counted: places.length, missing: 0 };
-  return { ...toBatch(rowsOf(pixels, chosen), samples, transform.imageSize), part };
+  return { ...toBatch(rowsOf(pixels, chosen), samples, transform), part };
 }
 
-function rowsOf({ images, positions, statistics, unreadable, notes }: PixelBatch, places: Int32Array): PixelBatch {
-  const length = images.length / positions.length;
-  const chosen = new Float32Array(places.length * length);
-  places.forEach((place, i) => {
-    chosen.set(images.subarray(place * length, (place + 1) * length), i * length);
-  });
-  return { images: chosen, positions: places.map((place) => positions[place] as number), statistics, unreadable, notes };
+function rowsOf(batch: PixelBatch, places: Int32Array): PixelBatch {
+  const { images, bytes, positions } = batch;
+  const rows = <Values extends Float32Array | Uint8Array>(values: Values, chosen: Values): Values => {
+    const length = values.length / positions.length;
+    places.forEach((place, i) => {
+      chosen.set(values.subarray(place * length, (place + 1) * length), i * length);
+    });
+    return chosen;
+  };
+  const size = (values: Float32Array | Uint8Array) => (places.length * values.length) / positions.length;
+  return {
+    ...batch,
+    images: rows(images, new Float32Array(size(images))),
+    ...(bytes && {
+      bytes: {
+        pixels: rows(bytes.pixels, new Uint8Array(size(bytes.pixels))),
+        changes: Array.from(places, (place) => bytes.changes[place] as Changes),
+      },
+    }),
+    positions: places.map((place) => positions[place] as number),
+  };
 }
 
 interface Jobs {
@@ -279,10 +297,15 @@ async function* inOrder(jobs: Iterator<Job>, pool: BatchPool): AsyncGenerator<Pi
   }
 }
 
-function toBatch({ images, positions, statistics }: PixelBatch, samples: readonly Sample[], imageSize: number): Batch {
+function toBatch(
+  { images, bytes, positions, statistics }: PixelBatch,
+  samples: readonly Sample[],
+  { imageSize, mean, deviation }: TransformOptions,
+): Batch {
   const chosen = Array.from(positions, (position) => samples[position] as Sample);
   const batch: Batch = {
     images,
+    ...(bytes && { bytes: { ...bytes, mean, deviation } }),
     shape: [chosen.length, 3, imageSize, imageSize],
     labels: BigInt64Array.from(chosen, ({ label }) => BigInt(label)),
     indices: positions,

@@ -5,7 +5,7 @@ import { UaferError } from '../errors.js';
 import { toSquare } from '../image/preprocess.js';
 import { type PictureStatistics, pictureStatistics } from '../image/statistics.js';
 import { createRandom, STREAMS } from '../random.js';
-import { type TransformOptions, writeTensor } from './augment.js';
+import { type Changes, drawChanges, isSaidAhead, type TransformOptions, writeTensor } from './augment.js';
 import { type KeptNotes, type KeptPicturesOptions, keptPictures, stampOf } from './keptPictures.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
@@ -17,6 +17,8 @@ export interface PipelineSource {
   /** Decoded pictures on the disk; null where every picture is decoded whenever it is needed. */
   kept: KeptPicturesOptions | null;
   seed: number;
+  /** Whether pictures are given as bytes, with what is to be done to them, where that can be said ahead. */
+  asBytes: boolean;
 }
 
 /** What evaluation asks for beside the pictures. */
@@ -46,8 +48,10 @@ interface UnreadablePicture {
 }
 
 export interface PixelBatch {
-  /** (K, 3, S, S) for the K pictures of `positions`. */
+  /** (K, 3, S, S) for the K pictures of `positions`; empty where `bytes` stands in their place. */
   images: Float32Array;
+  /** (K, S, S, 3), and what is to be done to each. */
+  bytes?: { pixels: Uint8Array; changes: Changes[] };
   /** Positions in the list of the pictures that stand in the batch. */
   positions: Int32Array;
   /** Of the K pictures, where they were asked for; else none. */
@@ -84,19 +88,29 @@ export async function makeBatch(
   const { imageSize } = source.transform;
   const length = 3 * imageSize * imageSize;
   const kept = found.flatMap((entry, offset) => (entry ? [{ ...entry, offset }] : []));
-  const images = new Float32Array(kept.length * length);
-  kept.forEach(({ pixels, offset }, i) => {
-    const random = createRandom({
-      seed: source.seed,
-      epoch,
-      stream: STREAMS.transform,
-      position: first + (places?.[offset] ?? offset),
+  const randomOf = ({ offset }: { offset: number }) =>
+    createRandom({ seed: source.seed, epoch, stream: STREAMS.transform, position: first + (places?.[offset] ?? offset) });
+  const { augment } = source.transform;
+  const bytes = source.asBytes &&
+    isSaidAhead(augment) && {
+      pixels: joined(kept, length),
+      changes: kept.map((entry) => drawChanges(augment, imageSize, randomOf(entry))),
+    };
+  const images = new Float32Array(bytes ? 0 : kept.length * length);
+  if (!bytes)
+    kept.forEach((entry, i) => {
+      writeTensor(entry.pixels, source.transform, randomOf(entry), images.subarray(i * length, (i + 1) * length));
     });
-    writeTensor(pixels, source.transform, random, images.subarray(i * length, (i + 1) * length));
-  });
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);
   const notes: KeptNotes = source.kept ? keptPictures(source.kept).notes : new Map();
-  return { images, positions: Int32Array.from(kept, ({ position }) => position), statistics, unreadable, notes };
+  const taken = Int32Array.from(kept, ({ position }) => position);
+  return { images, ...(bytes && { bytes }), positions: taken, statistics, unreadable, notes };
+}
+
+function joined(pictures: readonly { pixels: Uint8Array }[], length: number): Uint8Array {
+  const all = new Uint8Array(pictures.length * length);
+  for (const [i, { pixels }] of pictures.entries()) all.set(pixels, i * length);
+  return all;
 }
 
 interface ReadPicture {

@@ -1,4 +1,5 @@
 import type { PictureStatistics } from '../image/statistics.js';
+import type { Changes } from './augment.js';
 
 /** Which pictures of a data set are wanted: of both parts, or the test pictures alone. */
 export type Parts = 'all' | 'test';
@@ -35,8 +36,10 @@ export interface Dataset {
 
 /** Pictures decoded, transformed and normalised; what one step of training or evaluation takes. */
 export interface Batch {
-  /** (B, 3, S, S) in row-major order. */
+  /** (B, 3, S, S) in row-major order; empty where `bytes` stands in their place. */
   images: Float32Array;
+  /** What the images are made of, for a device that makes them (`src/task/pictures.ts`). */
+  bytes?: PictureBytes;
   shape: readonly [number, number, number, number];
   /** (B) 0-based labels. */
   labels: BigInt64Array;
@@ -48,6 +51,17 @@ export interface Batch {
   part?: BatchPart;
   /** The pictures' plain statistics, where they were asked for. */
   statistics?: readonly PictureStatistics[];
+}
+
+/** Resized pictures, and what is done to them. */
+export interface PictureBytes {
+  /** (B, S, S, 3). */
+  pixels: Uint8Array;
+  /** Of each of the B. */
+  changes: readonly Changes[];
+  /** What they are normalised by, as in `Preprocessing`. */
+  mean: readonly [number, number, number];
+  deviation: readonly [number, number, number];
 }
 
 /** What there is to know of one process's part of a batch. */

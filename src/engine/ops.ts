@@ -48,6 +48,9 @@ export const ge = binary('aten::ge.Tensor');
 export const lt = binary('aten::lt.Tensor');
 export const le = binary('aten::le.Tensor');
 export const logicalAnd = binary('aten::logical_and');
+const rightShiftOp = operator<Tensor>('aten::bitwise_right_shift.Tensor_Scalar');
+/** Of whole numbers, with their sign: x / 2^bits, rounded down. */
+export const bitwiseRightShift = (x: Tensor, bits: number): Tensor => rightShiftOp(x, bits);
 const addOp = operator<Tensor>('aten::add.Tensor');
 /** a + alpha b. */
 export const add = (a: Operand, b: Operand, alpha?: number): Tensor => addOp(a, b, alpha);

@@ -22,15 +22,31 @@ export function inverseAffine({ angle, shift: [shiftX, shiftY], scale }: AffineP
   return [cos, sin, cos * x + sin * y + center, -sin, cos, -sin * x + cos * y + center];
 }
 
+/** Whole numbers in 16.16 fixed point: the source of output pixel (x, y) is start + x step + y row, of which the fraction is cut off. */
+export interface FixedAffine {
+  startX: number;
+  stepX: number;
+  rowX: number;
+  startY: number;
+  stepY: number;
+  rowY: number;
+}
+
+/** As Pillow's `transform(AFFINE, NEAREST)` rounds a matrix. */
+export function fixedAffine([a, b, c, d, e, f]: AffineMatrix): FixedAffine {
+  return {
+    ...{ startX: fixed(c + a * 0.5 + b * 0.5), stepX: fixed(a), rowX: fixed(b) },
+    ...{ startY: fixed(f + d * 0.5 + e * 0.5), stepY: fixed(d), rowY: fixed(e) },
+  };
+}
+
 /**
- * Nearest-neighbour affine of a square RGB picture, black outside, in 16.16 fixed point as Pillow's `transform(AFFINE, NEAREST)`
- * computes it, so that the original's pixels come out.
+ * Nearest-neighbour affine of a square RGB picture, black outside, in fixed point as Pillow's `transform(AFFINE, NEAREST)` computes it, so
+ * that the original's pixels come out.
  */
 export function affineNearest(pixels: Uint8Array, size: number, matrix: AffineMatrix): Uint8Array {
-  const [a, b, c, d, e, f] = matrix;
-  const [stepX, rowX, stepY, rowY] = [fixed(a), fixed(b), fixed(d), fixed(e)];
-  let startX = fixed(c + a * 0.5 + b * 0.5);
-  let startY = fixed(f + d * 0.5 + e * 0.5);
+  const { stepX, rowX, stepY, rowY, ...start } = fixedAffine(matrix);
+  let { startX, startY } = start;
   const out = new Uint8Array(pixels.length);
   let at = 0;
   for (let y = 0; y < size; y++) {

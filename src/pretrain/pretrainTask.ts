@@ -20,6 +20,7 @@ import { UaferError } from '../errors.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { mixingShare, mixRows } from '../task/mixup.js';
 import { parameterGroups } from '../task/parameterGroups.js';
+import { picturesOf } from '../task/pictures.js';
 import { softCrossEntropy } from '../task/softCrossEntropy.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
@@ -55,6 +56,7 @@ export function createPretrainTask(config: TrainConfig, dataset: Dataset): Task 
     ...answering(clip, config, dataset.classes),
     dataset,
     groups: groupsOf(clip, config.optimizer),
+    takesBytes: true,
     loss: (batch, moment, share) =>
       lossOf(clip, mixed(batch, config, dataset.classes.length, moment), sentenceAt(sentences, moment), settings, share),
   };
@@ -242,7 +244,7 @@ function lossOf(clip: TrainedClip, { images, targets }: Soft, ids: Tensor, setti
 
 function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor, tap: Tap): BatchPrediction {
   const device = clip.logitScale.device;
-  const images = tensor(batch.images, batch.shape, { device });
+  const images = picturesOf(batch, device);
   const cls = unitLength(encodeImage(clip.vision, images, { tap }).cls, -1); // (B, D)
   const logits = ops.mul(globalScore(cls, textFeatures(clip, names)), ops.exp(clip.logitScale)); // (B, C)
   return { ...softmaxPrediction(logits), features: floats(cls) };
@@ -251,7 +253,7 @@ function predictionOf(clip: TrainedClip, batch: Batch, names: Tensor, tap: Tap):
 /** (B, N, C) what each patch says for each class. */
 function localAffinities(clip: TrainedClip, batch: Batch, names: Tensor): Tensor {
   const device = clip.logitScale.device;
-  const { patches } = encodeImage(clip.vision, tensor(batch.images, batch.shape, { device }));
+  const { patches } = encodeImage(clip.vision, picturesOf(batch, device));
   return patchAffinities(unitLength(patches, -1), textFeatures(clip, names));
 }
 
@@ -268,7 +270,7 @@ interface Soft {
 
 /** A batch's pictures and its annotators' shares (its labels, where there are none), both mixed where that is asked for. */
 function mixed(batch: Batch, { device, pretrain, seed }: TrainConfig, classes: number, moment: Moment): Soft {
-  const images = tensor(batch.images, batch.shape, { device });
+  const images = picturesOf(batch, device);
   const targets = targetsOf(batch, classes, device);
   const { mixup = 0 } = pretrain as PretrainConfig;
   const share = mixingShare(mixup, seed, moment);

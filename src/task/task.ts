@@ -81,6 +81,8 @@ export interface Model {
 export interface Task extends Model {
   readonly dataset: Dataset;
   readonly groups: readonly ParameterGroup[];
+  /** Whether it takes batches that hold `bytes` in place of images, as `src/task/pictures.ts` makes pictures of; a GPU then does so. */
+  readonly takesBytes?: boolean;
   /**
    * Runs under the trainer's autocast and scope. With a `share`, `batch` is this process's part: the losses of all, weighted by their counted
    * pictures, make that of the whole batch.

@@ -58,7 +58,8 @@ async function answerInTurn(
 }
 
 function answer(model: Model, batch: Batch, options: EvaluateOptions): Answered {
-  return { batch: { ...batch, images: new Float32Array() }, prediction: answerBatch(model, batch, [], options) };
+  const { bytes: _, ...rest } = batch;
+  return { batch: { ...rest, images: new Float32Array() }, prediction: answerBatch(model, batch, [], options) };
 }
 
 function evaluateReports(

@@ -8,6 +8,7 @@ import { checkpointFolder, readCheckpointDescription } from '../run/checkpoint.j
 import { lockRun, type RunLock } from '../run/lock.js';
 import { createRunFolder, type RunFolder, refuseOverwrite, runFolder, writeRunConfig } from '../run/runFolder.js';
 import { openRunLog } from '../run/runLog.js';
+import { makesPictures } from '../task/pictures.js';
 import type { Task } from '../task/task.js';
 import { createMovingAverage } from './movingAverage.js';
 import { createOptimizer } from './optimizer.js';
@@ -68,6 +69,7 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
   if (resume) shareState(processes, { task, optimizer, ema, device: config.device });
   const shard = group ? { ...processes, pairs: mixesPairs(config) } : undefined;
   const now = seconds();
+  const loading = { ...config, asBytes: task.takesBytes === true && makesPictures(config.device) };
   return {
     task,
     config,
@@ -80,8 +82,8 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
     progress,
     steps,
     preprocessing,
-    train: createLoader(task.dataset.train, config, preprocessing, 'train', shard),
-    test: createLoader(task.dataset.test, config, preprocessing, 'test', shard),
+    train: createLoader(task.dataset.train, loading, preprocessing, 'train', shard),
+    test: createLoader(task.dataset.test, loading, preprocessing, 'test', shard),
     log: leads ? openRunLog(folder.path, { epoch: progress.epoch, step: progress.globalStep }) : null,
     session: {
       startedAt: now,

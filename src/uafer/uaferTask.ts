@@ -11,6 +11,7 @@ import { voteCounts } from '../data/voteCounts.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
+import { picturesOf } from '../task/pictures.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
@@ -64,6 +65,7 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
     ...answering(model, dataset.classes, config),
     dataset,
     groups,
+    takesBytes: true,
     loss: (batch, moment, share) => lossOf(teach, dataset, config, batch, moment, share),
   };
 }
@@ -252,7 +254,7 @@ function testLoss({ logits, evidence }: BatchPrediction, labels: BigInt64Array, 
 }
 
 function imagesOf(batch: Batch, { device }: TrainConfig): Tensor {
-  return tensor(batch.images, batch.shape, { device });
+  return picturesOf(batch, device);
 }
 
 function moved(clip: Clip, device: string): Clip {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { preprocessingFor } from '#uafer/data/datasets.js';
 import { type BatchSource, createBatchSource, createLoader, type LoaderConfig } from '#uafer/data/loader.js';
 import type { Viewing } from '#uafer/data/pipeline.js';
+import type { Batch } from '#uafer/data/types.js';
 import type { PictureStatistics } from '#uafer/image/statistics.js';
 import { temporaryFolder, writePng } from '../support/pictures.js';
 
@@ -382,5 +383,63 @@ describe('pictures that are spoilt', () => {
         }
       },
     );
+  });
+});
+
+describe('batches of bytes', () => {
+  const opened = (
+    augment: 'affectnet' | 'strong',
+    options: { workers?: number; shard?: { rank: number; size: number; pairs: boolean } },
+  ) =>
+    createBatchSource({
+      samples: [...samples.slice(0, 7), bad, ...samples.slice(7)],
+      transform: { ...preprocessing, centerCrop: false, augment },
+      ...{ batchSize: 5, draw: 'sequential', seed: 9, workers: 0, allowUnreadable: true, substitute: true },
+      asBytes: true,
+      ...options,
+    });
+  type Found = { indices: number[]; bytes: Batch['bytes']; images: number; shape: readonly number[] }[];
+  const batchesOf = (source: BatchSource) =>
+    withLoader(source, async ({ epoch }) => {
+      const found: Found = [];
+      for await (const { indices, bytes, images, shape } of epoch(1))
+        found.push({ indices: [...indices], bytes, images: images.length, shape });
+      return found;
+    });
+
+  it('hold pixels and what is done to each, the same from threads, and no images', async () => {
+    const found = await batchesOf(opened('affectnet', {}));
+    for (const { indices, bytes, images, shape } of found) {
+      expect(images).toBe(0);
+      expect(shape).toEqual([indices.length, 3, 16, 16]);
+      expect(bytes?.pixels).toHaveLength(indices.length * 3 * 16 * 16);
+      expect(bytes?.changes).toHaveLength(indices.length);
+    }
+    expect(new Set(found.flatMap(({ bytes }) => bytes?.changes.map(({ mirrored }) => mirrored))).size).toBe(2);
+    expect(await batchesOf(opened('affectnet', { workers: 2 }))).toEqual(found);
+  });
+
+  it('hold images where an augmentation looks at the picture', async () => {
+    for (const { bytes, images } of await batchesOf(opened('strong', {}))) {
+      expect(bytes).toBeUndefined();
+      expect(images).toBeGreaterThan(0);
+    }
+  });
+
+  it('are made anew by the parts of several processes as by one', async () => {
+    const whole = (await batchesOf(opened('affectnet', {})))[1];
+    const length = 3 * 16 * 16;
+    for (const rank of [0, 1]) {
+      await withLoader(opened('affectnet', { shard: { rank, size: 2, pairs: false } }), async (source) => {
+        const { indices, bytes } = await source.remade(1, 1);
+        expect(indices.length).toBeGreaterThan(1);
+        for (const [i, index] of indices.entries()) {
+          const at = whole?.indices.indexOf(index) ?? -1;
+          expect(bytes?.changes[i]).toEqual(whole?.bytes?.changes[at]);
+          const row = (from: Uint8Array | undefined, place: number) => from?.subarray(place * length, (place + 1) * length);
+          expect(row(bytes?.pixels, i)).toEqual(row(whole?.bytes?.pixels, at));
+        }
+      });
+    }
   });
 });
