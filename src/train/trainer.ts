@@ -53,7 +53,8 @@ export async function train(task: Task, asked: TrainConfig, hooks: TrainHooks = 
   refuseSmallBatches(config, processes);
   const note = precisionNote(config);
   if (note) hooks.onEvent?.({ kind: 'log', text: note });
-  if (asked.precision === 'auto') hooks.onEvent?.({ kind: 'log', text: `--precision auto: ${config.precision} on this machine.` });
+  if (asked.precision === 'auto')
+    hooks.onEvent?.({ kind: 'log', text: `--precision auto: ${config.precision} on this machine.` });
   await checkData(task, config, hooks);
   const run = openRun(task, config, hooks);
   try {
