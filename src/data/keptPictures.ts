@@ -150,12 +150,13 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
     for (let i = 0; i < PROBES; i++) {
       const slot = (first + i) % SLOTS;
       const state = readSlotHeader(readAt(descriptor, place(slot), SLOT_HEADER));
-      if (state === 'empty') return { name, slot, pixels: null, damaged: false };
-      if (state === 'damaged') return { name, slot, pixels: null, damaged: true };
+      if (state === 'empty') return { name, slot, pixels: null, damaged: false, fresh: true };
+      if (state === 'damaged') return { name, slot, pixels: null, damaged: true, fresh: false };
       if (!state.name.equals(name)) continue;
-      if (state.size !== stamp.size || state.time !== stamp.time) return { name, slot, pixels: null, damaged: false };
+      if (state.size !== stamp.size || state.time !== stamp.time)
+        return { name, slot, pixels: null, damaged: false, fresh: false };
       const pixels = readSlotPixels(readAt(descriptor, place(slot), SLOT_HEADER + pixelBytes), pixelBytes);
-      return { name, slot, pixels, damaged: pixels === null };
+      return { name, slot, pixels, damaged: pixels === null, fresh: false };
     }
     return null;
   };
@@ -184,9 +185,11 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
         // Another thread may have been writing it when it was looked for.
         if (found?.pixels) return;
         if (found?.damaged) noteDamage(`what was kept of ${shown(path)} is damaged`);
-        const why = found === null ? 'the file has no slot left' : whyNoRoom();
+        if (found === null) return stop('the file has no slot left');
+        // What is made anew where it was takes nothing more of the disk.
+        const why = found.fresh ? whyNoRoom() : null;
         if (why !== null) stop(why);
-        else if (found) write(found.slot, writeSlot(found.name, stamp, pixels));
+        else write(found.slot, writeSlot(found.name, stamp, pixels));
       }),
   };
 }

@@ -268,6 +268,15 @@ describe('where there is no room', () => {
     expect([...beside.notes.keys()]).toEqual(['stopped']);
   });
 
+  it('what is there already is made anew all the same', () => {
+    const paths = fill(2);
+    for (const path of paths) utimesSync(path, 1, 1);
+    const kept = openKeptPictures(options(PAGE));
+    for (const [i, path] of paths.entries()) kept.keep(path, stamp(path), pixelsOf(i));
+    expect(foundIn(paths, kept)).toEqual([0, 1]);
+    expect(kept.notes.size).toBe(0);
+  });
+
   it('some of the disk stays free for checkpoints', () => {
     const kept = openKeptPictures(options(), Number.MAX_SAFE_INTEGER);
     expect(foundIn(keepAll(kept, 2), kept)).toEqual([]);
