@@ -22,6 +22,7 @@ const NAMES = [
   'serveSoak',
   'serveSchema',
   'scaling',
+  'train',
 ];
 const [name = '', ...options] = process.argv.slice(2);
 const script = fileURLToPath(new URL(`${name}.js`, import.meta.url));

@@ -77,10 +77,10 @@ def unit(x, dim=-1):
     return x / x.norm(dim=dim, keepdim=True)
 
 
-def scores(cls, patches, text):
+def scores(cls, patches, text, alpha=ALPHA):
     """Logits (B, C) of unit features: the k most similar patches, and the CLS feature."""
     local = (patches @ text.t()).topk(TOP_K, dim=1).values.mean(1)
-    return ALPHA * unit(local) + (1 - ALPHA) * unit(cls @ text.t())
+    return alpha * unit(local) + (1 - alpha) * unit(cls @ text.t())
 
 
 def edl_mse(logits, labels):
@@ -95,11 +95,11 @@ def layer_id(name, layers):
     return layers + 1 if name.startswith(("ln_post", "proj")) else 0
 
 
-def groups(model, layers):
+def groups(model, layers, fix_layer=FIX_LAYER):
     found = {}
     for name, parameter in model.named_parameters():
         layer = layer_id(name, layers)
-        if layer <= FIX_LAYER:
+        if layer <= fix_layer:
             parameter.requires_grad = False
             continue
         decay = WEIGHT_DECAY if parameter.ndim > 1 else 0
@@ -138,8 +138,13 @@ def main():
         loss = step()
         seconds, cpu = time.perf_counter() - begin, time.process_time() - used
         print(json.dumps({"seconds": seconds, "cpu": cpu, "loss": loss}), flush=True)
+    print(json.dumps({"peakMiB": peak_mib()}), flush=True)
+
+
+def peak_mib():
     peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-    print(json.dumps({"peakMiB": int(peak.split()[1]) / 1024}), flush=True)
+    return int(peak.split()[1]) / 1024
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -31,6 +31,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   register_dispatch(env, exports);
   register_autograd(env, exports);
   register_layers(env, exports);
+  register_profile(env, exports);
   register_runtime(env, exports);
   register_archive(env, exports);
   register_distributed(env, exports);

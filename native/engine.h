@@ -116,10 +116,11 @@ void release_kept_memory();
 MemoryUse cpu_memory_use();
 void reset_cpu_memory_peak();
 
-// dispatch.cpp, autograd.cpp, layers.cpp, runtime.cpp, archive.cpp, distributed.cpp: each adds its functions to the addon.
+// dispatch.cpp, autograd.cpp, layers.cpp, profile.cpp, runtime.cpp, archive.cpp, distributed.cpp: each adds its functions to the addon.
 void register_dispatch(Napi::Env env, Napi::Object exports);
 void register_autograd(Napi::Env env, Napi::Object exports);
 void register_layers(Napi::Env env, Napi::Object exports);
+void register_profile(Napi::Env env, Napi::Object exports);
 void register_runtime(Napi::Env env, Napi::Object exports);
 void register_archive(Napi::Env env, Napi::Object exports);
 void register_distributed(Napi::Env env, Napi::Object exports);

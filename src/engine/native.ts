@@ -30,6 +30,9 @@ export interface Native {
   quickGelu(x: Tensor): Tensor;
   /** Whether `linear` takes oneDNN's products for large ones in fp32. */
   productsByOneDnn(): boolean;
+  beginProfile(): void;
+  /** Operators that this thread called since, each with how often and the seconds of its own. */
+  endProfile(): [name: string, calls: number, seconds: number][];
   manualSeed(seed: number): void;
   generatorState(device: string): Tensor;
   setGeneratorState(state: Tensor, device: string): void;

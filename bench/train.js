@@ -1,0 +1,166 @@
+/**
+ * `npm run bench train`: training steps of CLIP ViT-B/16 as `uafer train` makes them (its loader included) beside the step of
+ * the original's options in plain PyTorch, on the same pictures, weights and machine, taking turns; an evaluation of 100 pictures, peak memory, and a profile
+ * of a step.
+ *
+ *   --recipe rafdb|affectnet   the original's fix_layer, alpha and augmentation for that set (rafdb)
+ *   --steps 20 --batch 32 --threads 2 --precision fp32|bf16|auto
+ *   --out FOLDER               keeps figures, losses and the profile there (JSON, SVG)
+ *
+ * Further options go to `uafer train`, as in `--set optimizer.lr=0.001`.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { resolveConfig } from '#uafer/config/resolve.js';
+import { writeTrainingSet } from './trainingSet.js';
+import { sharesOf, writeProfile } from './trainProfile.js';
+
+const { values } = parseArgs({
+  options: {
+    recipe: { type: 'string', default: 'rafdb' },
+    steps: { type: 'string', default: '20' },
+    batch: { type: 'string', default: '32' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    precision: { type: 'string', default: 'fp32' },
+    set: { type: 'string', multiple: true, default: [] },
+    out: { type: 'string' },
+  },
+});
+const RECIPES = {
+  rafdb: { 'model.alpha': 0.1, 'optimizer.fixLayer': 2 },
+  affectnet: { 'model.alpha': 0.3, 'optimizer.fixLayer': 8 },
+};
+const recipe = RECIPES[values.recipe];
+if (!recipe) {
+  console.error(`--recipe: expected rafdb or affectnet, got "${values.recipe}".`);
+  process.exit(2);
+}
+const [steps, batch] = [Number(values.steps), Number(values.batch)];
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'uafer-train-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+// What the run would keep for later runs goes with the folder.
+const environment = { ...process.env, UAFER_PICTURES: join(folder, 'pictures') };
+
+await writeTrainingSet(folder, values.recipe, { train: batch * (steps + 2), test: 100 });
+const weights = join(folder, 'weights.safetensors');
+execFileSync(process.execPath, [here('randomClip.js'), weights]);
+const config = resolveConfig({
+  options: {
+    ...recipe,
+    dataset: values.recipe,
+    dataPath: folder,
+    clipPath: weights,
+    out: join(folder, 'run'),
+    device: 'cpu',
+    threads: Number(values.threads),
+    precision: values.precision,
+    'optimizer.batchSize': batch,
+    ...Object.fromEntries(values.set.map((pair) => pair.split(/=(.*)/s).slice(0, 2))),
+  },
+});
+const settings = join(folder, 'settings.json');
+writeFileSync(settings, JSON.stringify(config));
+
+const ours = contender('uafer', process.execPath, [here('trainOurs.js'), settings, folder]);
+const { versions, ids } = await ours.read();
+const { 'model.alpha': alpha, 'optimizer.fixLayer': fixLayer } = recipe;
+const python = contender('PyTorch', process.env.PYTHON ?? 'python3', [
+  here('train.py'),
+  weights,
+  values.threads,
+  alpha,
+  fixLayer,
+]);
+python.send(ids);
+const machine = `${cpus().length} x ${cpus()[0]?.model}`;
+console.log(`${machine}, load ${loadavg()[0]?.toFixed(1)} before; ${values.threads} threads`);
+console.log(`${versions}; ${(await python.read()).versions}`);
+console.log(
+  `ViT-B/16, ${values.recipe} recipe, batch ${batch}, ours in ${values.precision}; ${steps} steps after one to warm up`,
+);
+
+const made = { uafer: [], PyTorch: [] };
+const losses = [];
+const peak = {};
+for (let i = 0; i <= steps; i++) {
+  const mine = await ours.ask('step');
+  const theirs = await python.ask({ what: 'step', ...mine });
+  console.log(
+    `${(i === 0 ? 'warm-up' : `step ${i}`).padEnd(8)} uafer ${mine.seconds.toFixed(2)} s (${(mine.waiting * 1000).toFixed(0)} ms of it for pictures)  ` +
+      `PyTorch ${theirs.seconds.toFixed(2)} s  losses ${mine.value.toFixed(7)} ${theirs.value.toFixed(7)}`,
+  );
+  losses.push([mine.value, theirs.value]);
+  Object.assign(peak, { uafer: mine.peakMiB, PyTorch: theirs.peakMiB });
+  if (i === 0) continue;
+  made.uafer.push(mine.seconds);
+  made.PyTorch.push(theirs.seconds);
+}
+const evaluated = { uafer: [], PyTorch: [] };
+for (let round = 0; round < 4; round++) {
+  const mine = await ours.ask('evaluate');
+  const theirs = await python.ask({ what: 'evaluate', ...mine });
+  if (round === 0) continue;
+  evaluated.uafer.push(mine.seconds);
+  evaluated.PyTorch.push(theirs.seconds);
+}
+const profile = await ours.ask('profile');
+await Promise.all([ours.close(), python.close()]);
+
+const rows = [
+  row('step, best (s)', Math.min(...made.uafer), Math.min(...made.PyTorch)),
+  row('step, median (s)', median(made.uafer), median(made.PyTorch)),
+  row('pictures a second, median', batch / median(made.uafer), batch / median(made.PyTorch)),
+  row('evaluation of 100, best (s)', Math.min(...evaluated.uafer), Math.min(...evaluated.PyTorch)),
+  row('evaluation of 100, median (s)', median(evaluated.uafer), median(evaluated.PyTorch)),
+  row('peak memory of training (MiB)', peak.uafer, peak.PyTorch),
+];
+console.table(rows);
+const apart = Math.max(...losses.map(([mine, theirs]) => Math.abs(mine - theirs)));
+console.log(`losses of ${losses.length} steps at most ${apart.toExponential(1)} apart; load ${loadavg()[0]?.toFixed(1)} after`);
+const shares = sharesOf(profile);
+for (const { name, seconds, share } of shares)
+  console.log(`${name.padEnd(26)}${seconds.toFixed(3)} s  ${(share * 100).toFixed(1)}%`);
+if (values.out) {
+  mkdirSync(values.out, { recursive: true });
+  writeProfile(values.out, shares, profile.operators);
+  const { recipe: name, precision, threads } = values;
+  const figures = { machine, versions, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made };
+  writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify(figures, null, 1)}\n`);
+}
+
+function row(figure, uafer, PyTorch) {
+  return { figure, uafer: uafer.toFixed(2), PyTorch: PyTorch.toFixed(2), 'PyTorch / uafer': (PyTorch / uafer).toFixed(3) };
+}
+
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+/** A process that answers each line that it is sent with one of JSON. */
+function contender(name, command, args) {
+  const child = spawn(command, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const read = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`${name} ended; it was started as ${command} ${args.join(' ')}`);
+    return JSON.parse(value);
+  };
+  const send = (asked) => child.stdin.write(`${typeof asked === 'string' ? asked : JSON.stringify(asked)}\n`);
+  const ask = (asked) => {
+    send(asked);
+    return read();
+  };
+  const close = async () => {
+    child.stdin.end();
+    await once(child, 'exit');
+  };
+  return { read, send, ask, close };
+}

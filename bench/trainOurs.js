@@ -1,0 +1,93 @@
+/**
+ * The engine's side of train.js. Usage: node trainOurs.js SETTINGS.json FOLDER. For each line "step" that it reads it makes a step of the run's second epoch, pictures
+ * included, and leaves its pictures and labels in FOLDER for the other side; for "evaluate" it evaluates the test pictures; for "profile" it makes a
+ * step and says where its time went.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createTokenizer } from '#uafer/clip/tokenizer.js';
+import { createLoader } from '#uafer/data/loader.js';
+import { cpuCapability, libtorchVersions, manualSeed, noGrad, productsByOneDnn, scope } from '#uafer/engine/index.js';
+import { profiled } from '#uafer/engine/profile.js';
+import { inPrecision } from '#uafer/task/precision.js';
+import { prepareEngine } from '#uafer/task/prepareEngine.js';
+import { createTask } from '#uafer/tasks/createTask.js';
+import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
+import { lossAndGradients } from '#uafer/train/step.js';
+
+const [settings, folder] = process.argv.slice(2);
+const config = prepareEngine(JSON.parse(readFileSync(settings, 'utf8')));
+manualSeed(config.seed);
+const task = createTask(config);
+const optimizer = createOptimizer(task.state, task.groups);
+const loader = createLoader(task.dataset.train, config, task.preprocessing, 'train');
+const tests = createLoader(task.dataset.test, config, task.preprocessing, 'test');
+const SECOND_EPOCH = 1;
+const batches = loader.epoch(SECOND_EPOCH);
+let steps = 0;
+
+const say = (value) => console.log(JSON.stringify(value));
+const { ids, shape } = createTokenizer().tokenize(task.classes, { contextLength: 77 });
+say({
+  versions: `Node.js ${process.version}, libtorch ${libtorchVersions().loaded} (${cpuCapability()}, products by ${productsByOneDnn() ? 'oneDNN' : 'libtorch'})`,
+  ids: Array.from({ length: shape[0] }, (_, row) => Array.from(ids.subarray(row * shape[1], (row + 1) * shape[1]), Number)),
+});
+const answers = { step, evaluate, profile };
+for await (const line of createInterface({ input: process.stdin })) {
+  say({
+    ...(await answers[line]()),
+    peakMiB: Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024,
+  });
+}
+await batches.return();
+await loader.close();
+await tests.close();
+
+async function step() {
+  const waited = { seconds: 0, batch: undefined };
+  const begin = performance.now();
+  const options = { precision: config.precision, device: config.device, accumulate: 1 };
+  const moment = { epoch: SECOND_EPOCH, epochs: config.optimizer.epochs, step: steps++, steps: loader.batches };
+  const { loss } = await lossAndGradients(task, optimizer, taken(waited), moment, options);
+  optimizerStep(optimizer, config.optimizer.lr);
+  const seconds = (performance.now() - begin) / 1000;
+  const files = { pictures: join(folder, 'step.pictures'), labels: join(folder, 'step.labels') };
+  writeFileSync(files.pictures, waited.batch.images);
+  writeFileSync(files.labels, waited.batch.labels);
+  return {
+    seconds,
+    waiting: waited.seconds,
+    value: loss,
+    lr: config.optimizer.lr,
+    samples: waited.batch.labels.length,
+    ...files,
+  };
+}
+
+async function* taken(waited) {
+  const asked = performance.now();
+  const { value } = await batches.next();
+  waited.seconds += (performance.now() - asked) / 1000;
+  waited.batch = value;
+  yield value;
+}
+
+/** Decoded before, as on the other side. */
+async function evaluate() {
+  const { value: batch } = await tests.epoch(0).next();
+  const files = { pictures: join(folder, 'evaluate.pictures') };
+  writeFileSync(files.pictures, batch.images);
+  const begin = performance.now();
+  const { logits } = noGrad(() => scope(() => inPrecision(config, () => task.predict(batch))));
+  const seconds = (performance.now() - begin) / 1000;
+  return { seconds, value: logits.reduce((sum, value) => sum + value, 0), samples: batch.labels.length, ...files };
+}
+
+async function profile() {
+  let made;
+  const operators = await profiled(async () => {
+    made = await step();
+  });
+  return { ...made, operators };
+}
