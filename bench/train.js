@@ -1,5 +1,5 @@
 /**
- * `npm run bench train`: training steps of CLIP ViT-B/16 as `uafer train` makes them (its loader included) beside the step of
+ * `npm run bench train`: training steps of CLIP ViT-B/16 as `uafer train` makes them in late epochs (its loader included, what it keeps of pictures and teacher there) beside the step of
  * the original's options in plain PyTorch, on the same pictures, weights and machine, taking turns; an evaluation of 100 pictures, peak memory, and a profile
  * of a step.
  *

@@ -52,6 +52,11 @@ export function isSaidAhead(augment: Augmentation): augment is SaidAhead {
   return (SAID_AHEAD as readonly Augmentation[]).includes(augment);
 }
 
+/** Whether it makes but two of each picture, as it is and mirrored, or one: what was computed of them serves again. */
+export function hasFewVariants(augment: Augmentation): augment is 'none' | 'flip' {
+  return augment === 'none' || augment === 'flip';
+}
+
 /** What is done to a picture, in this order. */
 export interface Changes {
   /** Left and right change places. */

@@ -298,7 +298,7 @@ async function* inOrder(jobs: Iterator<Job>, pool: BatchPool): AsyncGenerator<Pi
 }
 
 function toBatch(
-  { images, bytes, positions, statistics }: PixelBatch,
+  { images, bytes, variants, positions, statistics }: PixelBatch,
   samples: readonly Sample[],
   { imageSize, mean, deviation }: TransformOptions,
 ): Batch {
@@ -309,6 +309,7 @@ function toBatch(
     shape: [chosen.length, 3, imageSize, imageSize],
     labels: BigInt64Array.from(chosen, ({ label }) => BigInt(label)),
     indices: positions,
+    ...(variants && { variants }),
     ...(statistics.length > 0 && { statistics }),
   };
   const votes = chosen.flatMap((sample) => sample.votes ?? []);

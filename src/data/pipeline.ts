@@ -5,7 +5,7 @@ import { UaferError } from '../errors.js';
 import { toSquare } from '../image/preprocess.js';
 import { type PictureStatistics, pictureStatistics } from '../image/statistics.js';
 import { createRandom, STREAMS } from '../random.js';
-import { type Changes, drawChanges, isSaidAhead, type TransformOptions, writeTensor } from './augment.js';
+import { type Changes, drawChanges, hasFewVariants, isSaidAhead, type TransformOptions, writeTensor } from './augment.js';
 import { type KeptNotes, type KeptPicturesOptions, keptPictures, stampOf } from './keptPictures.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
@@ -54,6 +54,8 @@ export interface PixelBatch {
   bytes?: { pixels: Uint8Array; changes: Changes[] };
   /** Positions in the list of the pictures that stand in the batch. */
   positions: Int32Array;
+  /** Of the K pictures, as `Batch` has them. */
+  variants?: Uint8Array;
   /** Of the K pictures, where they were asked for; else none. */
   statistics: PictureStatistics[];
   unreadable: UnreadablePicture[];
@@ -101,10 +103,14 @@ export async function makeBatch(
     kept.forEach((entry, i) => {
       writeTensor(entry.pixels, source.transform, randomOf(entry), images.subarray(i * length, (i + 1) * length));
     });
+  const variants =
+    hasFewVariants(augment) && viewing.corruption === undefined
+      ? Uint8Array.from(kept, (entry) => Number(drawChanges(augment, imageSize, randomOf(entry)).mirrored))
+      : undefined;
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);
   const notes: KeptNotes = source.kept ? keptPictures(source.kept).notes : new Map();
   const taken = Int32Array.from(kept, ({ position }) => position);
-  return { images, ...(bytes && { bytes }), positions: taken, statistics, unreadable, notes };
+  return { images, ...(bytes && { bytes }), ...(variants && { variants }), positions: taken, statistics, unreadable, notes };
 }
 
 function joined(pictures: readonly { pixels: Uint8Array }[], length: number): Uint8Array {

@@ -47,6 +47,11 @@ export interface Batch {
   votes?: Float32Array;
   /** (B) positions in the data set's list. */
   indices: Int32Array;
+  /**
+   * (B) which of its variants each picture is, where the augmentation has few: 0 as it is, 1 mirrored. Left out where there is no end of them, and for
+   * pictures that are spoilt.
+   */
+  variants?: Uint8Array;
   /** Of one process's part of a batch, where several train together. */
   part?: BatchPart;
   /** The pictures' plain statistics, where they were asked for. */

@@ -30,6 +30,7 @@ import { blended, mixed, reversed } from './mixup.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
 import { fusesOpinions, opinionsOf } from './opinions.js';
 import { scaleOf } from './relationScale.js';
+import { createTeacherFeatures, worthKeeping } from './teacherFeatures.js';
 
 export interface UaFerTaskOptions {
   /**
@@ -48,6 +49,9 @@ interface Taught {
   teacher: Tensor | null;
 }
 
+/** `keys` (B) name the pictures that come again (`TeacherFeatures`). */
+type Teach = (images: Tensor, keys?: readonly number[]) => Taught;
+
 /** Training and evaluation of UA-FER as `config` says, from CLIP weights. */
 export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Clip, options: UaFerTaskOptions = {}): Task {
   fusesOpinions(config);
@@ -60,7 +64,7 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const teacher = distils ? teacherOf(model, new Set(groups.flatMap(({ names }) => names))) : null;
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
-    : sharing(model, teacher, config.optimizer.fixLayer);
+    : sharing(model, teacher, config.optimizer);
   return {
     ...answering(model, dataset.classes, config),
     dataset,
@@ -131,30 +135,35 @@ function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
 
 /**
  * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
- * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing.
+ * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing. Of pictures that come again what the
+ * teacher says is kept (`teacherFeatures.ts`): the same but for rounding.
  */
-function sharing(model: UaFer, teacher: VisionTower | null, fixLayer: number): (images: Tensor) => Taught {
-  return (images) =>
+function sharing(
+  model: UaFer,
+  teacher: VisionTower | null,
+  { fixLayer, epochs }: Pick<TrainConfig['optimizer'], 'fixLayer' | 'epochs'>,
+): Teach {
+  const keeps = teacher && worthKeeping({ layers: model.tower.architecture.layers, fixLayer, epochs });
+  const kept = keeps
+    ? createTeacherFeatures((images) => clsFeature(teacher, throughBlocks(teacher, embed(teacher, images))))
+    : null;
+  return (images, keys) =>
     scope(() => {
+      const known = kept && keys ? kept.of(images, keys) : null;
       if (fixLayer < 0)
         return {
           student: forward(model, images, model.text.unit),
-          teacher: teacher && noGrad(() => encodeImage(teacher, images).cls),
+          teacher: known ?? (teacher && noGrad(() => encodeImage(teacher, images).cls)),
         };
       const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
-      const cls = teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, { from: fixLayer })));
+      const cls = known ?? (teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, { from: fixLayer }))));
       const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
       return { student, teacher: cls };
     });
 }
 
 /** The original's way: texts and teacher from the start, at every step. */
-function recomputing(
-  clip: Clip,
-  model: UaFer,
-  teacher: VisionTower | null,
-  classes: readonly string[],
-): (images: Tensor) => Taught {
+function recomputing(clip: Clip, model: UaFer, teacher: VisionTower | null, classes: readonly string[]): Teach {
   return (images) =>
     scope(() => {
       const text = classTexts(clip, classes, model.config.prompt).unit;
@@ -172,7 +181,7 @@ function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
 }
 
 function lossOf(
-  teach: (images: Tensor) => Taught,
+  teach: Teach,
   { train, classes }: Dataset,
   config: TrainConfig,
   batch: Batch,
@@ -180,7 +189,7 @@ function lossOf(
   part?: Share,
 ): LossParts {
   const { images, share } = mixed(imagesOf(batch, config), config, moment);
-  const { student, teacher } = teach(images);
+  const { student, teacher } = teach(images, config.data.mixup > 0 ? undefined : keysOf(batch));
   const classShares =
     part && config.loss.lossFunction === 'balanced' ? wholeShares(batch, classes.length, config, part) : undefined;
   const lossFor = (half: Pick<Batch, 'labels' | 'indices' | 'votes'>) =>
@@ -190,6 +199,11 @@ function lossOf(
   if (!teacher) return { loss, parts };
   const distillation = distillationLoss(student.cls, config.loss.distillation === 'unit' ? unitLength(teacher, -1) : teacher);
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
+}
+
+/** One number for each picture and variant of it; undefined where there is no end of variants. */
+function keysOf({ indices, variants }: Batch): number[] | undefined {
+  return variants && Array.from(indices, (index, i) => 2 * index + (variants[i] as number));
 }
 
 /** (C) each class's share of a batch that several processes have parts of. */

@@ -386,6 +386,43 @@ describe('pictures that are spoilt', () => {
   });
 });
 
+describe('variants of pictures', () => {
+  const batchesOf = (augment: 'none' | 'flip' | 'strong', workers = 0) =>
+    withLoader(
+      createBatchSource({
+        samples: [...samples.slice(0, 7), bad, ...samples.slice(7)],
+        transform: { ...preprocessing, centerCrop: false, augment },
+        ...{ batchSize: 5, draw: 'shuffle', seed: 9, workers, allowUnreadable: true, substitute: true },
+      }),
+      async ({ epoch }) => {
+        const found: Batch[] = [];
+        for (let number = 0; number < 3; number++) for await (const batch of epoch(number)) found.push(batch);
+        return found;
+      },
+    );
+
+  it('are said where there are two: the same picture and variant is the same image, also beside one that cannot be read', async () => {
+    const images = new Map<number, Float32Array>();
+    for (const { indices, variants, images: all } of await batchesOf('flip', 2)) {
+      expect(variants).toHaveLength(indices.length);
+      for (const [i, index] of indices.entries()) {
+        const key = 2 * index + (variants?.[i] as number);
+        const image = all.slice(i * 3 * 16 * 16, (i + 1) * 3 * 16 * 16);
+        expect(image).toEqual(images.get(key) ?? image);
+        images.set(key, image);
+      }
+    }
+    // Three epochs draw most of the 46.
+    expect(images.size).toBeGreaterThan(30);
+    expect([...images.keys()].some((key) => key % 2 === 1)).toBe(true);
+  });
+
+  it('are one without augmentation, and are not said where there is no end of them', async () => {
+    for (const { variants } of await batchesOf('none')) expect(new Set(variants)).toEqual(new Set([0]));
+    for (const { variants } of await batchesOf('strong')) expect(variants).toBeUndefined();
+  });
+});
+
 describe('batches of bytes', () => {
   const opened = (
     augment: 'affectnet' | 'strong',
