@@ -214,7 +214,7 @@ async function remade(
 }
 
 function rowsOf(batch: PixelBatch, places: Int32Array): PixelBatch {
-  const { images, bytes, positions } = batch;
+  const { images, bytes, variants, positions } = batch;
   const rows = <Values extends Float32Array | Uint8Array>(values: Values, chosen: Values): Values => {
     const length = values.length / positions.length;
     places.forEach((place, i) => {
@@ -232,6 +232,7 @@ function rowsOf(batch: PixelBatch, places: Int32Array): PixelBatch {
         changes: Array.from(places, (place) => bytes.changes[place] as Changes),
       },
     }),
+    ...(variants && { variants: rows(variants, new Uint8Array(places.length)) }),
     positions: places.map((place) => positions[place] as number),
   };
 }

@@ -417,6 +417,25 @@ describe('variants of pictures', () => {
     expect([...images.keys()].some((key) => key % 2 === 1)).toBe(true);
   });
 
+  it('are those of the pictures of a part, when processes make a batch anew that has one that cannot be read', async () => {
+    const variantsOf = async (shard?: { rank: number; size: number; pairs: boolean }) =>
+      withLoader(
+        createBatchSource({
+          samples: [...samples.slice(0, 7), bad, ...samples.slice(7)],
+          transform: { ...preprocessing, centerCrop: false, augment: 'flip' },
+          ...{ batchSize: 5, draw: 'sequential', seed: 9, workers: 0, allowUnreadable: true, substitute: true, shard },
+        }),
+        async (source) => {
+          const { indices, variants } = await source.remade(0, 1);
+          return Array.from(indices, (index, i) => [index, variants?.[i]]);
+        },
+      );
+    const parts = await Promise.all([0, 1, 2].map((rank) => variantsOf({ rank, size: 3, pairs: false })));
+    const whole = await variantsOf();
+    expect(parts.flat()).toEqual(whole);
+    expect(new Set(whole.map(([, variant]) => variant)).size).toBe(2);
+  });
+
   it('are one without augmentation, and are not said where there is no end of them', async () => {
     for (const { variants } of await batchesOf('none')) expect(new Set(variants)).toEqual(new Set([0]));
     for (const { variants } of await batchesOf('strong')) expect(variants).toBeUndefined();
