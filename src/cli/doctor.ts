@@ -82,12 +82,12 @@ function describePrediction(prediction: Report['prediction']): string[] {
 }
 
 function describeLoaded(loaded: NonNullable<EngineReport['loaded']>): string[] {
-  const { versions, devices, threads, cpuCapability } = loaded;
+  const { versions, devices, threads, cpuCapability, productsByOneDnn } = loaded;
   return [
     row('versions', `addon built against ${versions.built}, ${versions.loaded} loaded`),
     row('devices', devices.join(', ')),
     row('threads', `${threads} an operator`),
-    row('CPU', `${cpuCapability}, products in fp32 by ${loaded.productsByOneDnn ? 'oneDNN' : 'libtorch'}`),
+    row('CPU', `${cpuCapability}, products in fp32 by ${productsByOneDnn ? 'oneDNN' : 'libtorch'}`),
   ];
 }
 

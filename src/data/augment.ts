@@ -53,7 +53,7 @@ export function isSaidAhead(augment: Augmentation): augment is SaidAhead {
 }
 
 /** Whether it makes but two of each picture, as it is and mirrored, or one: what was computed of them serves again. */
-export function hasFewVariants(augment: Augmentation): augment is 'none' | 'flip' {
+export function hasFewVariants(augment: Augmentation): boolean {
   return augment === 'none' || augment === 'flip';
 }
 
@@ -85,7 +85,8 @@ export function drawChanges(augment: SaidAhead, size: number, random: Random): C
   };
 }
 
-function writeChanged(
+/** As `writeTensor`, of changes that were drawn. */
+export function writeChanged(
   pixels: Uint8Array,
   options: TransformOptions,
   { mirrored, affine, erased }: Changes,

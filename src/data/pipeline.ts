@@ -5,7 +5,15 @@ import { UaferError } from '../errors.js';
 import { toSquare } from '../image/preprocess.js';
 import { type PictureStatistics, pictureStatistics } from '../image/statistics.js';
 import { createRandom, STREAMS } from '../random.js';
-import { type Changes, drawChanges, hasFewVariants, isSaidAhead, type TransformOptions, writeTensor } from './augment.js';
+import {
+  type Changes,
+  drawChanges,
+  hasFewVariants,
+  isSaidAhead,
+  type TransformOptions,
+  writeChanged,
+  writeTensor,
+} from './augment.js';
 import { type KeptNotes, type KeptPicturesOptions, keptPictures, stampOf } from './keptPictures.js';
 
 /** What every thread that makes batches of a list of pictures knows. */
@@ -93,20 +101,17 @@ export async function makeBatch(
   const randomOf = ({ offset }: { offset: number }) =>
     createRandom({ seed: source.seed, epoch, stream: STREAMS.transform, position: first + (places?.[offset] ?? offset) });
   const { augment } = source.transform;
-  const bytes = source.asBytes &&
-    isSaidAhead(augment) && {
-      pixels: joined(kept, length),
-      changes: kept.map((entry) => drawChanges(augment, imageSize, randomOf(entry))),
-    };
+  const changes = isSaidAhead(augment) ? kept.map((entry) => drawChanges(augment, imageSize, randomOf(entry))) : null;
+  const bytes = source.asBytes && changes ? { pixels: joined(kept, length), changes } : null;
   const images = new Float32Array(bytes ? 0 : kept.length * length);
   if (!bytes)
     kept.forEach((entry, i) => {
-      writeTensor(entry.pixels, source.transform, randomOf(entry), images.subarray(i * length, (i + 1) * length));
+      const [out, change] = [images.subarray(i * length, (i + 1) * length), changes?.[i]];
+      if (change) writeChanged(entry.pixels, source.transform, change, out);
+      else writeTensor(entry.pixels, source.transform, randomOf(entry), out);
     });
-  const variants =
-    hasFewVariants(augment) && viewing.corruption === undefined
-      ? Uint8Array.from(kept, (entry) => Number(drawChanges(augment, imageSize, randomOf(entry)).mirrored))
-      : undefined;
+  const few = changes && hasFewVariants(augment) && viewing.corruption === undefined;
+  const variants = few ? Uint8Array.from(changes, ({ mirrored }) => Number(mirrored)) : null;
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);
   const notes: KeptNotes = source.kept ? keptPictures(source.kept).notes : new Map();
   const taken = Int32Array.from(kept, ({ position }) => position);

@@ -124,17 +124,20 @@ function readHeader(file: number, path: string): SafetensorsHeader {
 
 /** By hand, since zod leaves out what is called `__proto__`. */
 function holdsTexts(value: unknown): value is Record<string, string> {
-  const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
-  return isObject && Object.values(value).every((text) => typeof text === 'string');
+  return isObject(value) && Object.values(value).every((text) => typeof text === 'string');
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return isObject(value) ? value : null;
   } catch {
     return null;
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** What is wrong with an entry of the header, or null. */

@@ -58,11 +58,8 @@ export function createTeacherFeatures(encode: (images: Tensor) => Tensor, mostBy
 function featuresOf(encode: (images: Tensor) => Tensor, images: Tensor, places: readonly number[]): Float32Array[] {
   return noGrad(() =>
     scope(() => {
-      const chosen = ops.cat(
-        places.map((place) => ops.slice(images, 0, place, place + 1)),
-        0,
-      );
-      const features = ops.toDevice(ops.toDtype(encode(chosen), 'float32'), 'cpu');
+      const chosen = tensor(BigInt64Array.from(places, BigInt), [places.length], { device: images.device });
+      const features = ops.toDevice(ops.toDtype(encode(ops.indexSelect(images, 0, chosen)), 'float32'), 'cpu');
       const values = features.data() as Float32Array;
       const width = features.shape[1] as number;
       return places.map((_, i) => values.slice(i * width, (i + 1) * width));

@@ -40,6 +40,16 @@ let folder: ReturnType<typeof temporaryFolder>;
 let before: string | undefined;
 const inFolder = (name: string) => join(folder.path, name);
 
+/** Of `a.png` alone. */
+function loaderOfOne() {
+  return createBatchSource({
+    samples: [{ file: 'a.png', path: inFolder('a.png'), label: 0 }],
+    transform,
+    ...{ batchSize: 1, draw: 'sequential', seed: 0, workers: 0, allowUnreadable: false, substitute: false },
+    keptBytes: LIMIT,
+  });
+}
+
 beforeEach(() => {
   folder = temporaryFolder();
   before = process.env.UAFER_PICTURES;
@@ -107,20 +117,7 @@ describe('kept pictures', () => {
 
   it('are the bytes that decoding and resizing gives', async () => {
     await writePng(inFolder('a.png'), 20, 20, 3);
-    const samples = [{ file: 'a.png', path: inFolder('a.png'), label: 0 }];
-    const loader = createBatchSource({
-      ...{
-        samples,
-        transform,
-        batchSize: 1,
-        draw: 'sequential',
-        seed: 0,
-        workers: 0,
-        allowUnreadable: false,
-        substitute: false,
-      },
-      keptBytes: LIMIT,
-    });
+    const loader = loaderOfOne();
     for await (const { indices } of loader.epoch(0)) expect([...indices]).toEqual([0]);
     await loader.close();
     const found = openKeptPictures(options()).find(inFolder('a.png'), stamp(inFolder('a.png')));
@@ -324,20 +321,7 @@ describe('where there is no room', () => {
   ])('%s: pictures are made all the same', async (_, spoil, why) => {
     spoil();
     await writePng(inFolder('a.png'), 20, 20);
-    const samples = [{ file: 'a.png', path: inFolder('a.png'), label: 0 }];
-    const loader = createBatchSource({
-      ...{
-        samples,
-        transform,
-        batchSize: 1,
-        draw: 'sequential',
-        seed: 0,
-        workers: 0,
-        allowUnreadable: false,
-        substitute: false,
-      },
-      keptBytes: LIMIT,
-    });
+    const loader = loaderOfOne();
     const seen: number[] = [];
     for (const epoch of [0, 1]) for await (const { indices } of loader.epoch(epoch)) seen.push(...indices);
     await loader.close();
