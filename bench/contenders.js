@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -118,6 +119,11 @@ export async function timed(work) {
   const seconds = (performance.now() - begin) / 1000;
   const { user, system } = process.cpuUsage(used);
   return { result, seconds, cpu: (user + system) / 1e6 };
+}
+
+/** The most memory that this process took so far (Linux). */
+export function peakMiB() {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
 }
 
 /** @param {number[]} numbers */

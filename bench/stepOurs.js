@@ -1,5 +1,4 @@
 /** The engine's side of step.js. Usage: node stepOurs.js BATCH THREADS LAYERS; a step for each line that it reads. */
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { initializeClip } from '#uafer/clip/initialize.js';
 import { clipOf } from '#uafer/clip/towers.js';
@@ -8,17 +7,15 @@ import { cpuCapability, libtorchVersions, manualSeed, ops, scope, setThreads } f
 import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
 import { lossAndGradients } from '#uafer/train/step.js';
 import { createUaFerTask } from '#uafer/uafer/uaferTask.js';
+import { peakMiB } from './contenders.js';
+import { VIT_B16 } from './vitB16.js';
 
 const [batchSize, threads, layers] = process.argv.slice(2).map(Number);
 setThreads(threads);
 manualSeed(0);
 
 const classes = ['surprise', 'fear', 'disgusted', 'happy', 'sad', 'anger', 'neutral'];
-const architecture = {
-  vision: { width: 768, layers, heads: 12, patchSize: 16, imageSize: 224 },
-  text: { width: 512, layers: 12, heads: 8, contextLength: 77, vocabularySize: 49408 },
-  embedDim: 512,
-};
+const architecture = { ...VIT_B16, vision: { ...VIT_B16.vision, layers } };
 const config = resolveConfig({ options: { dataPath: '.', clipPath: 'random', device: 'cpu' } });
 const clip = clipOf(architecture, initializeClip(architecture, 0));
 const task = createUaFerTask(config, { name: 'rafdb', root: '.', classes, train: [], test: [] }, clip, { recompute: true });
@@ -43,7 +40,7 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const { user, system } = process.cpuUsage(used);
   say({ seconds: (performance.now() - begin) / 1000, cpu: (user + system) / 1e6, loss });
 }
-say({ peakMiB: Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024 });
+say({ peakMiB: peakMiB() });
 
 async function* batches() {
   yield batch;

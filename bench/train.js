@@ -9,15 +9,14 @@
  *
  * Further options go to `uafer train`, as in `--set optimizer.lr=0.001`.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { resolveConfig } from '#uafer/config/resolve.js';
+import { median, sayLoad, sayMachine, startContender } from './contenders.js';
 import { writeTrainingSet } from './trainingSet.js';
 import { sharesOf, writeProfile } from './trainProfile.js';
 
@@ -42,15 +41,14 @@ if (!recipe) {
   process.exit(2);
 }
 const [steps, batch] = [Number(values.steps), Number(values.batch)];
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'uafer-train-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 // What the run would keep for later runs goes with the folder.
-const environment = { ...process.env, UAFER_PICTURES: join(folder, 'pictures') };
+process.env.UAFER_PICTURES = join(folder, 'pictures');
 
 await writeTrainingSet(folder, values.recipe, { train: batch * (steps + 2), test: 100 });
 const weights = join(folder, 'weights.safetensors');
-execFileSync(process.execPath, [here('randomClip.js'), weights]);
+execFileSync(process.execPath, [fileURLToPath(new URL('randomClip.js', import.meta.url)), weights]);
 const config = resolveConfig({
   options: {
     ...recipe,
@@ -68,30 +66,20 @@ const config = resolveConfig({
 const settings = join(folder, 'settings.json');
 writeFileSync(settings, JSON.stringify(config));
 
-const ours = contender('uafer', process.execPath, [here('trainOurs.js'), settings, folder]);
-const { versions, ids } = await ours.read();
+sayMachine(`${values.threads} threads`, `ViT-B/16, ${values.recipe} recipe, batch ${batch}, ours in ${values.precision}`);
+console.log(`${steps} steps after one to warm up`);
+const ours = await startContender('uafer', process.execPath, ['trainOurs.js', settings, folder]);
 const { 'model.alpha': alpha, 'optimizer.fixLayer': fixLayer } = recipe;
-const python = contender('PyTorch', process.env.PYTHON ?? 'python3', [
-  here('train.py'),
-  weights,
-  values.threads,
-  alpha,
-  fixLayer,
-]);
-python.send(ids);
-const machine = `${cpus().length} x ${cpus()[0]?.model}`;
-console.log(`${machine}, load ${loadavg()[0]?.toFixed(1)} before; ${values.threads} threads`);
-console.log(`${versions}; ${(await python.read()).versions}`);
-console.log(
-  `ViT-B/16, ${values.recipe} recipe, batch ${batch}, ours in ${values.precision}; ${steps} steps after one to warm up`,
-);
+const network = [weights, values.threads, String(alpha), String(fixLayer)];
+const python = await startContender('PyTorch', process.env.PYTHON ?? 'python3', ['train.py', ...network]);
+await python.pass({ what: 'prompts', ...(await ours.pass('prompts')) });
 
 const made = { uafer: [], PyTorch: [] };
 const losses = [];
 const peak = {};
 for (let i = 0; i <= steps; i++) {
-  const mine = await ours.ask('step');
-  const theirs = await python.ask({ what: 'step', ...mine });
+  const mine = await ours.pass('step');
+  const theirs = await python.pass({ what: 'step', ...mine });
   console.log(
     `${(i === 0 ? 'warm-up' : `step ${i}`).padEnd(8)} uafer ${mine.seconds.toFixed(2)} s (${(mine.waiting * 1000).toFixed(0)} ms of it for pictures)  ` +
       `PyTorch ${theirs.seconds.toFixed(2)} s  losses ${mine.value.toFixed(7)} ${theirs.value.toFixed(7)}`,
@@ -104,13 +92,13 @@ for (let i = 0; i <= steps; i++) {
 }
 const evaluated = { uafer: [], PyTorch: [] };
 for (let round = 0; round < 4; round++) {
-  const mine = await ours.ask('evaluate');
-  const theirs = await python.ask({ what: 'evaluate', ...mine });
+  const mine = await ours.pass('evaluate');
+  const theirs = await python.pass({ what: 'evaluate', ...mine });
   if (round === 0) continue;
   evaluated.uafer.push(mine.seconds);
   evaluated.PyTorch.push(theirs.seconds);
 }
-const profile = await ours.ask('profile');
+const profile = await ours.pass('profile');
 await Promise.all([ours.close(), python.close()]);
 
 const rows = [
@@ -123,44 +111,20 @@ const rows = [
 ];
 console.table(rows);
 const apart = Math.max(...losses.map(([mine, theirs]) => Math.abs(mine - theirs)));
-console.log(`losses of ${losses.length} steps at most ${apart.toExponential(1)} apart; load ${loadavg()[0]?.toFixed(1)} after`);
+console.log(`losses of ${losses.length} steps at most ${apart.toExponential(1)} apart`);
+sayLoad();
 const shares = sharesOf(profile);
 for (const { name, seconds, share } of shares)
-  console.log(`${name.padEnd(26)}${seconds.toFixed(3)} s  ${(share * 100).toFixed(1)}%`);
+  console.log(`${name.padEnd(32)}${seconds.toFixed(3)} s  ${(share * 100).toFixed(1)}%`);
 if (values.out) {
   mkdirSync(values.out, { recursive: true });
   writeProfile(values.out, shares, profile.operators);
   const { recipe: name, precision, threads } = values;
-  const figures = { machine, versions, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made };
+  const machine = `${cpus().length} x ${cpus()[0]?.model}`;
+  const figures = { machine, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made };
   writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify(figures, null, 1)}\n`);
 }
 
 function row(figure, uafer, PyTorch) {
   return { figure, uafer: uafer.toFixed(2), PyTorch: PyTorch.toFixed(2), 'PyTorch / uafer': (PyTorch / uafer).toFixed(3) };
-}
-
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-}
-
-/** A process that answers each line that it is sent with one of JSON. */
-function contender(name, command, args) {
-  const child = spawn(command, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const read = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${name} ended; it was started as ${command} ${args.join(' ')}`);
-    return JSON.parse(value);
-  };
-  const send = (asked) => child.stdin.write(`${typeof asked === 'string' ? asked : JSON.stringify(asked)}\n`);
-  const ask = (asked) => {
-    send(asked);
-    return read();
-  };
-  const close = async () => {
-    child.stdin.end();
-    await once(child, 'exit');
-  };
-  return { read, send, ask, close };
 }

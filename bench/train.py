@@ -1,7 +1,7 @@
 """PyTorch's side of train.js: step.py's training step on the pictures and the weights that the other side uses.
 
-Usage: python3 train.py WEIGHTS.safetensors THREADS ALPHA FIX_LAYER CLASSES. A line that it reads is JSON with "what": "step" (with "pictures" and
-"labels", files of numbers, and the rate "lr") or "evaluate" ("pictures"); the texts' tokens are in the first line.
+Usage: python3 train.py WEIGHTS.safetensors THREADS ALPHA FIX_LAYER. A line that it reads is JSON with "what": "prompts" (with their tokens, "ids"; it
+comes first), "step" (with "pictures" and "labels", files of numbers, and the rate "lr") or "evaluate" ("pictures").
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import torch
-from step import Text, Vision, edl_mse, groups, peak_mib, scores, unit
+from step import LR, Text, Vision, edl_mse, groups, peak_mib, scores, unit
 
 LAYERS = 12
 
@@ -55,11 +55,10 @@ def main():
     load(teacher, visual)
     del weights, visual
     parameters = groups(student, LAYERS, fix_layer)
-    scales = [group["lr"] / 1e-4 for group in parameters]
+    scales = [group["lr"] / LR for group in parameters]
     optimizer = torch.optim.AdamW(parameters)
-    ids = torch.tensor(json.loads(sys.stdin.readline()))
 
-    def step(images, labels, lr):
+    def step(ids, images, labels, lr):
         for group, scale in zip(optimizer.param_groups, scales):
             group["lr"] = lr * scale
         optimizer.zero_grad()
@@ -72,7 +71,7 @@ def main():
         optimizer.step()
         return loss.item()
 
-    def evaluate(images):
+    def evaluate(ids, images):
         with torch.no_grad():
             cls, patches = student(images)
             return scores(unit(cls), unit(patches), text(ids), alpha).sum().item()
@@ -80,10 +79,14 @@ def main():
     print(json.dumps({"versions": f"Python {sys.version.split()[0]}, PyTorch {torch.__version__}"}), flush=True)
     for line in sys.stdin:
         asked = json.loads(line)
+        if asked["what"] == "prompts":
+            ids = torch.tensor(asked["ids"])
+            print("{}", flush=True)
+            continue
         images = read(asked["pictures"], np.float32, (-1, 3, 224, 224))
         labels = read(asked["labels"], np.int64, -1) if asked["what"] == "step" else None
         begin = time.perf_counter()
-        value = step(images, labels, asked["lr"]) if asked["what"] == "step" else evaluate(images)
+        value = step(ids, images, labels, asked["lr"]) if asked["what"] == "step" else evaluate(ids, images)
         print(json.dumps({"seconds": time.perf_counter() - begin, "value": value, "peakMiB": peak_mib()}), flush=True)
 
 

@@ -1,11 +1,10 @@
 /**
- * The engine's side of train.js. Usage: node trainOurs.js SETTINGS.json FOLDER. For each line "step" that it reads it makes a step of the run's second epoch, pictures
- * included, and leaves its pictures and labels in FOLDER for the other side; for "evaluate" it evaluates the test pictures; for "profile" it makes a
- * step and says where its time went.
+ * The engine's side of train.js. Usage: node trainOurs.js SETTINGS.json FOLDER. Asked for a "step" it makes one of the run's second epoch, pictures included, and
+ * leaves its pictures and labels in FOLDER for the other side; for "evaluate" it evaluates the test pictures; for "profile" it makes a step and
+ * says where its time went; for "prompts" it gives the classes' tokens.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { createTokenizer } from '#uafer/clip/tokenizer.js';
 import { createLoader } from '#uafer/data/loader.js';
 import { cpuCapability, libtorchVersions, manualSeed, noGrad, productsByOneDnn, scope } from '#uafer/engine/index.js';
@@ -15,6 +14,8 @@ import { prepareEngine } from '#uafer/task/prepareEngine.js';
 import { createTask } from '#uafer/tasks/createTask.js';
 import { createOptimizer, optimizerStep } from '#uafer/train/optimizer.js';
 import { lossAndGradients } from '#uafer/train/step.js';
+import { peakMiB, serve } from './contenders.js';
+import { VIT_B16 } from './vitB16.js';
 
 const [settings, folder] = process.argv.slice(2);
 const config = prepareEngine(JSON.parse(readFileSync(settings, 'utf8')));
@@ -33,22 +34,16 @@ for await (const batch of loader.epoch(SECOND_EPOCH)) {
   noGrad(() => scope(() => inPrecision(config, () => task.loss(batch, moment).loss.item())));
 }
 
-const say = (value) => console.log(JSON.stringify(value));
-const { ids, shape } = createTokenizer().tokenize(task.classes, { contextLength: 77 });
-say({
-  versions: `Node.js ${process.version}, libtorch ${libtorchVersions().loaded} (${cpuCapability()}, products by ${productsByOneDnn() ? 'oneDNN' : 'libtorch'})`,
-  ids: Array.from({ length: shape[0] }, (_, row) => Array.from(ids.subarray(row * shape[1], (row + 1) * shape[1]), Number)),
-});
-const answers = { step, evaluate, profile };
-for await (const line of createInterface({ input: process.stdin })) {
-  say({
-    ...(await answers[line]()),
-    peakMiB: Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024,
-  });
+const versions = `libtorch ${libtorchVersions().loaded} (${cpuCapability()}, products by ${productsByOneDnn() ? 'oneDNN' : 'libtorch'})`;
+const answers = { prompts, step, evaluate, profile };
+await serve(`Node.js ${process.version}, ${versions}`, async (what) => ({ ...(await answers[what]()), peakMiB: peakMiB() }));
+
+/** Tokens of the classes' prompts, for the other side's text tower. */
+function prompts() {
+  const { ids, shape } = createTokenizer().tokenize(task.classes, { contextLength: VIT_B16.text.contextLength });
+  const [rows, length] = shape;
+  return { ids: Array.from({ length: rows }, (_, row) => Array.from(ids.subarray(row * length, (row + 1) * length), Number)) };
 }
-await batches.return();
-await loader.close();
-await tests.close();
 
 async function step() {
   const waited = { seconds: 0, batch: undefined };
