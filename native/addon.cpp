@@ -1,3 +1,7 @@
+#include <c10/util/Logging.h>
+
+#include <mutex>
+
 #include "engine.h"
 
 namespace uafer {
@@ -18,6 +22,13 @@ std::string describe(const std::exception& error) {
 
 namespace {
 
+// libtorch notes the stack with each of its errors. Nothing here shows it, and the walk goes on into the code that V8
+// compiles, which has no unwind tables: there libgcc guesses, and may read memory that isn't mapped.
+void leave_out_back_traces() {
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetStackTraceFetcher([] { return std::string(); }); });
+}
+
 // The class that errors are made of: called once with UaferError before anything else.
 void set_error_class(const Napi::CallbackInfo& info) {
   thread_state(info.Env()).error_class = Napi::Persistent(info[0].As<Napi::Function>());
@@ -27,6 +38,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(std::make_unique<ThreadState>().release());  // Node-API owns and deletes it
   exports.Set("setErrorClass", Napi::Function::New(env, set_error_class));
   keep_tensor_memory();
+  leave_out_back_traces();
   register_handles(env, exports);
   register_dispatch(env, exports);
   register_autograd(env, exports);
