@@ -1,7 +1,9 @@
-// Two layers of a transformer that libtorch's own operators make slowly on a CPU: products with weights, and QuickGELU.
+// Two layers of a transformer that libtorch's own operators make slowly on a CPU: products with weights, and QuickGELU
+// with the product after it.
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mul.h>
@@ -56,16 +58,47 @@ bool takes_convolution(const at::Tensor& x, const at::Tensor& weight) {
   return at::get_num_threads() > 1 || x.size(0) >= kPicturesForOneThread;
 }
 
-at::Tensor weighted(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  if (!takes_convolution(x, weight)) return at::linear(x, weight, bias);
-  const int64_t width = weight.size(1);
-  const int64_t out = weight.size(0);
-  // One long picture is quickest in backward, which sums over all tokens.
+// (B, L, W) as a picture of W channels. One long picture is quickest in backward, which sums over all tokens.
+at::Tensor as_image(const at::Tensor& x) {
   const int64_t pictures = at::get_num_threads() > 1 ? 1 : x.size(0);
   const int64_t rows = x.size(0) * x.size(1) / pictures;
-  const at::Tensor image = x.reshape({pictures, rows, 1, width}).permute({0, 3, 1, 2});
-  const at::Tensor made = at::conv2d(image, weight.view({out, width, 1, 1}), bias);
-  return made.permute({0, 2, 3, 1}).reshape({x.size(0), x.size(1), out});
+  return x.reshape({pictures, rows, 1, x.size(2)}).permute({0, 3, 1, 2});
+}
+
+at::Tensor as_kernel(const at::Tensor& weight) { return weight.view({weight.size(0), weight.size(1), 1, 1}); }
+
+at::Tensor as_tokens(const at::Tensor& image, const at::Tensor& like) {
+  return image.permute({0, 2, 3, 1}).reshape({like.size(0), like.size(1), image.size(1)});
+}
+
+at::Tensor weighted(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  if (!takes_convolution(x, weight)) return at::linear(x, weight, bias);
+  return as_tokens(at::conv2d(as_image(x), as_kernel(weight), bias), x);
+}
+
+at::Tensor rows_of(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}); }
+
+// What autograd makes of `weighted`: the gradient of x (its values don't matter), ...
+at::Tensor weighted_backward_x(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight) {
+  if (!takes_convolution(x, weight)) return rows_of(gradient).mm(weight).view(x.sizes());
+  const auto [image, none, nothing] =
+      at::convolution_backward(as_image(gradient), as_image(x), as_kernel(weight), std::nullopt, {1, 1}, {0, 0}, {1, 1},
+                               false, {0, 0}, 1, {true, false, false});
+  return as_tokens(image, x);
+}
+
+// ... and those of weight and bias.
+std::pair<at::Tensor, at::Tensor> weighted_backward_weight(const at::Tensor& gradient, const at::Tensor& x,
+                                                           const at::Tensor& weight) {
+  if (!takes_convolution(x, weight)) {
+    const at::Tensor rows = rows_of(gradient);
+    return {rows.t().mm(rows_of(x)), rows.sum(0)};
+  }
+  const int64_t out = weight.size(0);
+  const auto [none, kernel, bias] =
+      at::convolution_backward(as_image(gradient), as_image(x), as_kernel(weight), at::IntArrayRef(out), {1, 1}, {0, 0},
+                               {1, 1}, false, {0, 0}, 1, {false, true, true});
+  return {kernel.view(weight.sizes()), bias};
 }
 
 constexpr double kSlope = 1.702;
@@ -97,8 +130,10 @@ at::Tensor chunked_quick_gelu(const at::Tensor& x) {
   return made;
 }
 
-at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x) {
-  at::Tensor made = at::empty_like(x);
+// The gradient of x into `made`, which may be `gradient` itself, and QuickGELU's value into `value` unless that is
+// null.
+void chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& made,
+                                 const at::Tensor* value) {
   const at::Tensor from = x.view({-1});
   const at::Tensor given = gradient.view({-1});
   const at::Tensor to = made.view({-1});
@@ -107,11 +142,20 @@ at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Ten
     const at::Tensor arriving = given.narrow(0, first, length);
     at::Tensor target = to.narrow(0, first, length);
     const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
+    if (value != nullptr) {
+      at::Tensor value_target = value->view({-1}).narrow(0, first, length);
+      at::mul_out(value_target, piece, gate);
+    }
     const at::Tensor inner = at::sigmoid_backward(at::mul(arriving, piece), gate).mul_(kSlope);
     at::mul_out(target, arriving, gate);
     target.add_(inner);
   });
-  return made;
+}
+
+// The same by operators that autograd differentiates.
+at::Tensor plain_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x) {
+  const at::Tensor gate = at::sigmoid(x * kSlope);
+  return gradient * gate + gradient * x * gate * (1 - gate) * kSlope;
 }
 
 // The gate is made again in backward, so that the input alone is kept for it.
@@ -126,17 +170,59 @@ class QuickGelu : public torch::autograd::Function<QuickGelu> {
                                                  torch::autograd::variable_list gradients) {
     const at::Tensor x = context->get_saved_variables()[0];
     const at::Tensor gradient = gradients[0];
-    if (c10::GradMode::is_enabled()) {  // someone differentiates this too
-      const at::Tensor gate = at::sigmoid(x * kSlope);
-      return {gradient * gate + gradient * x * gate * (1 - gate) * kSlope};
-    }
-    return {chunked_quick_gelu_backward(gradient.contiguous(), x)};
+    if (c10::GradMode::is_enabled()) return {plain_quick_gelu_backward(gradient, x)};  // that is differentiated too
+    at::Tensor made = at::empty_like(x);
+    chunked_quick_gelu_backward(gradient.contiguous(), x, made, nullptr);
+    return {made};
   }
 };
 
 at::Tensor quick_gelu(const at::Tensor& x) {
   if (!x.device().is_cpu() || x.numel() < kChunk || !x.is_contiguous()) return plain_quick_gelu(x);
   return QuickGelu::apply(x);
+}
+
+// QuickGELU and the product after it. QuickGELU's value, which the weight's gradient needs, is made again in backward,
+// where its gate is made in any case: so the widest tensor of a block is kept once and not twice.
+class QuickGeluLinear : public torch::autograd::Function<QuickGeluLinear> {
+ public:
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias) {
+    context->save_for_backward({x, weight});
+    return weighted(chunked_quick_gelu(x), weight, bias);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor& x = saved[0];
+    const at::Tensor& weight = saved[1];
+    const bool of_weight = context->needs_input_grad(1) || context->needs_input_grad(2);
+    if (c10::GradMode::is_enabled()) {  // someone differentiates this too
+      const at::Tensor rows = rows_of(gradients[0]);
+      const at::Tensor of_value = rows.mm(weight).view(x.sizes());
+      return {plain_quick_gelu_backward(of_value, x), rows.t().mm(rows_of(plain_quick_gelu(x))), rows.sum(0)};
+    }
+    const at::Tensor gradient = gradients[0].contiguous();
+    at::Tensor value = of_weight ? at::empty_like(x) : at::Tensor();
+    at::Tensor of_x;
+    if (context->needs_input_grad(0)) {
+      of_x = weighted_backward_x(gradient, x, weight).contiguous();
+      chunked_quick_gelu_backward(of_x, x, of_x, of_weight ? &value : nullptr);
+    } else if (of_weight) {
+      value = chunked_quick_gelu(x);
+    }
+    if (!of_weight) return {of_x, {}, {}};
+    const auto [kernel, bias] = weighted_backward_weight(gradient, value, weight);
+    return {of_x, kernel, bias};
+  }
+};
+
+at::Tensor quick_gelu_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  const bool fp32 = x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
+  const bool large = x.device().is_cpu() && x.dim() == 3 && x.numel() >= kChunk && x.is_contiguous();
+  if (!fp32 || !large || at::autocast::is_autocast_enabled(at::kCPU)) return weighted(quick_gelu(x), weight, bias);
+  return QuickGeluLinear::apply(x, weight, bias);
 }
 
 // (x, weight, bias | null)
@@ -148,16 +234,20 @@ Napi::Value linear_of(const Napi::CallbackInfo& info) {
   return wrap_tensor(info.Env(), guarded(info.Env(), "OPERATOR", "linear", [&] { return weighted(x, weight, bias); }));
 }
 
-Napi::Value quick_gelu_of(const Napi::CallbackInfo& info) {
-  const at::Tensor x = unwrap_tensor(info[0], "quickGelu");
-  return wrap_tensor(info.Env(), guarded(info.Env(), "OPERATOR", "quickGelu", [&] { return quick_gelu(x); }));
+// (x, weight, bias)
+Napi::Value quick_gelu_linear_of(const Napi::CallbackInfo& info) {
+  const at::Tensor x = unwrap_tensor(info[0], "quickGeluLinear");
+  const at::Tensor weight = unwrap_tensor(info[1], "quickGeluLinear");
+  const at::Tensor bias = unwrap_tensor(info[2], "quickGeluLinear");
+  return wrap_tensor(info.Env(), guarded(info.Env(), "OPERATOR", "quickGeluLinear",
+                                         [&] { return quick_gelu_linear(x, weight, bias); }));
 }
 
 }  // namespace
 
 void register_layers(Napi::Env env, Napi::Object exports) {
   exports.Set("linear", Napi::Function::New(env, linear_of));
-  exports.Set("quickGelu", Napi::Function::New(env, quick_gelu_of));
+  exports.Set("quickGeluLinear", Napi::Function::New(env, quick_gelu_linear_of));
   exports.Set("productsByOneDnn", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
                 return Napi::Boolean::New(info.Env(), onednn_is_quicker());
               }));

@@ -64,5 +64,5 @@ function splitHeads(x: Tensor, heads: number): Tensor {
 
 function mlp(weights: Weights, name: string, x: Tensor): Tensor {
   const hidden = ops.linear(x, weight(weights, `${name}.c_fc.weight`), weight(weights, `${name}.c_fc.bias`)); // (B, L, 4W)
-  return ops.linear(ops.quickGelu(hidden), weight(weights, `${name}.c_proj.weight`), weight(weights, `${name}.c_proj.bias`));
+  return ops.quickGeluLinear(hidden, weight(weights, `${name}.c_proj.weight`), weight(weights, `${name}.c_proj.bias`));
 }

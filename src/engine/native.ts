@@ -27,7 +27,7 @@ export interface Native {
   backward(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], retainGraph: boolean): void;
   grad(outputs: readonly Tensor[], inputs: readonly Tensor[], retainGraph: boolean, createGraph: boolean): (Tensor | null)[];
   linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
-  quickGelu(x: Tensor): Tensor;
+  quickGeluLinear(x: Tensor, weight: Tensor, bias: Tensor): Tensor;
   /** Whether `linear` takes oneDNN's products for large ones in fp32. */
   productsByOneDnn(): boolean;
   beginProfile(): void;

@@ -147,8 +147,11 @@ export const matmul: (a: Tensor, b: Tensor) => Tensor = operator<Tensor>('aten::
  * Intel's (`native/layers.cpp`).
  */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor => native().linear(x, weight, bias);
-/** x sigmoid(1.702 x), the approximation of GELU that OpenAI trained CLIP with. Of what it makes autograd keeps nothing but x. */
-export const quickGelu = (x: Tensor): Tensor => native().quickGelu(x);
+/**
+ * QuickGELU, x sigmoid(1.702 x), the approximation of GELU that OpenAI trained CLIP with, and a product: QuickGELU(x) W^T + b. Of what it
+ * makes autograd keeps nothing but x, where x is in single precision on a CPU (`native/layers.cpp`).
+ */
+export const quickGeluLinear = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => native().quickGeluLinear(x, weight, bias);
 const layerNormOp = operator<Tensor>('aten::layer_norm');
 /** Normalises over the last dimension. */
 export const layerNorm = (x: Tensor, weight: Tensor, bias: Tensor, eps = 1e-5): Tensor =>

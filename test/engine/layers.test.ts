@@ -1,6 +1,7 @@
 /** The two layers that the addon has of its own, by plain operators. */
 import { describe, expect, it } from 'vitest';
 import {
+  autocast,
   backward,
   grad,
   manualSeed,
@@ -32,9 +33,6 @@ function apart(a: Tensor, b: Tensor): number {
     }),
   );
 }
-
-/** Elements as many as 32 pieces and a bit, so that every thread has some and the last piece is short. */
-const MANY = (32 << 15) + 77;
 
 describe('a product of tokens with weights', () => {
   // Large enough for the quick way where the processor has one: 2^25 multiplications and more.
@@ -91,46 +89,108 @@ describe('a product of tokens with weights', () => {
   });
 });
 
-describe('QuickGELU', () => {
-  const plain = (x: Tensor) => ops.mul(x, ops.sigmoid(ops.mul(x, 1.702)));
+/** QuickGELU and a product, as libtorch's own operators make them. */
+const plain = (x: Tensor, w: Tensor, b: Tensor) => ops.linear(ops.mul(x, ops.sigmoid(ops.mul(x, 1.702))), w, b);
 
-  it.each([
-    ['a few numbers', 9],
-    ['many', MANY],
-  ])('and its gradient are x sigmoid(1.702 x), bit for bit: %s', (_, count) => {
+interface Case {
+  x: Tensor;
+  w: Tensor;
+  b: Tensor;
+}
+
+/** As many elements in `many` that every thread has some pieces of them, and the last piece is short. */
+const SHAPES = [
+  ['few numbers', 2, 3, 5, 4],
+  ['a small product of many numbers', 5, 333, 101, 7],
+  ['many pictures', 17, 50, 256, 512],
+  ['one picture', 1, 197, 3072, 768],
+] as const;
+
+describe('QuickGELU and the product after it', () => {
+  function made(pictures: number, tokens: number, width: number, out: number): Case {
+    return { x: random(pictures, tokens, width), w: random(out, width), b: random(out) };
+  }
+  const leaves = ({ x, w, b }: Case) =>
+    [x, w, b].map((value) => leaf(noGrad(() => ops.clone(value)))) as [Tensor, Tensor, Tensor];
+
+  it.each(SHAPES)('and all gradients are those of the plain operators, bit for bit: %s', (_, ...shape) => {
     manualSeed(7);
     scope(() => {
-      const x = leaf(random(count));
-      const same = leaf(noGrad(() => ops.clone(x)));
-      const arriving = random(count);
-      const [made, expected] = [ops.quickGelu(x), plain(same)];
-      expect(toArray(ops.eq(made, expected)).every(Boolean)).toBe(true);
-      backward(made, arriving);
+      const values = made(...shape);
+      const [ours, theirs] = [leaves(values), leaves(values)];
+      const [y, expected] = [ops.quickGeluLinear(...ours), plain(...theirs)];
+      expect(toArray(ops.eq(y, expected)).every(Boolean)).toBe(true);
+      const arriving = random(...y.shape);
+      backward(y, arriving);
       backward(expected, arriving);
-      expect(toArray(ops.eq(x.grad as Tensor, same.grad as Tensor)).every(Boolean)).toBe(true);
+      for (const [i, value] of ours.entries())
+        expect(toArray(ops.eq(value.grad as Tensor, theirs[i]?.grad as Tensor)).every(Boolean), `gradient ${i}`).toBe(true);
     });
   });
 
-  it('is differentiated twice', () => {
+  it.each([
+    ['the input alone', [true, false, false]],
+    ['the weights alone', [false, true, true]],
+  ])('gives what learns its gradient: %s', (_, learns) => {
+    manualSeed(7);
+    scope(() => {
+      const values = made(17, 50, 256, 512);
+      const [ours, theirs] = [leaves(values), leaves(values)];
+      for (const side of [ours, theirs]) {
+        for (const [i, value] of side.entries()) value.requiresGrad = learns[i] as boolean;
+      }
+      const arriving = random(17, 50, 512);
+      backward(ops.quickGeluLinear(...ours), arriving);
+      backward(plain(...theirs), arriving);
+      for (const [i, value] of ours.entries()) {
+        expect(value.grad === null).toBe(!learns[i]);
+        if (value.grad) expect(toArray(ops.eq(value.grad, theirs[i]?.grad as Tensor)).every(Boolean)).toBe(true);
+      }
+    });
+  });
+
+  it('are differentiated twice', () => {
     manualSeed(8);
     scope(() => {
-      const second = (layer: (x: Tensor) => Tensor, x: Tensor) => {
-        const [first] = grad([ops.sum(layer(x))], [x], { createGraph: true });
-        return grad([ops.sum(ops.mul(first as Tensor, first as Tensor))], [x])[0] as Tensor;
+      const values = made(4, 101, 96, 12);
+      const second = (layer: (x: Tensor, w: Tensor, b: Tensor) => Tensor) => {
+        const [x, w, b] = leaves(values);
+        const firsts = grad([ops.sum(ops.mul(layer(x, w, b), layer(x, w, b)))], [x, w], { createGraph: true });
+        const squares = firsts.map((first) => ops.sum(ops.mul(first as Tensor, first as Tensor)));
+        return grad([ops.add(squares[0] as Tensor, squares[1] as Tensor)], [x, w]) as Tensor[];
       };
-      const x = leaf(random(MANY));
-      // The two gradients are the same sums in another order.
-      expect(apart(second(ops.quickGelu, x), second(plain, x))).toBeLessThan(1e-6);
+      const [ours, theirs] = [second(ops.quickGeluLinear), second(plain)];
+      // Sums of a few hundred products in another order, in single precision.
+      for (const [i, value] of ours.entries()) expect(apart(value, theirs[i] as Tensor)).toBeLessThan(1e-5);
     });
   });
 
-  it('keeps nothing but its input for backward', () => {
+  it('take other types, parts of tensors and autocast as before', () => {
+    manualSeed(9);
     scope(() => {
-      const x = leaf(random(MANY));
+      const { x, w, b } = made(17, 50, 256, 64);
+      const half = [x, w, b].map((value) => ops.toDtype(value, 'bfloat16')) as [Tensor, Tensor, Tensor];
+      expect(toArray(ops.quickGeluLinear(...half))).toEqual(toArray(plain(...half)));
+      const part = ops.slice(x, 1, 3, 47);
+      expect(toArray(ops.quickGeluLinear(part, w, b))).toEqual(toArray(plain(part, w, b)));
+      autocast({ device: 'cpu', dtype: 'bfloat16' }, () => expect(ops.quickGeluLinear(x, w, b).dtype).toBe('bfloat16'));
+    });
+  });
+
+  it('keep nothing but their input for backward', () => {
+    scope(() => {
+      const x = leaf(random(17, 50, 256));
+      const [w, b] = [leaf(random(8, 256)), leaf(random(8))];
       const before = memoryInUse();
-      const made = ops.quickGelu(x);
-      expect(memoryInUse() - before).toBeLessThan(1.1 * 4 * MANY);
-      made.dispose();
+      const y = ops.quickGeluLinear(x, w, b);
+      expect(memoryInUse() - before).toBeLessThan(0.1 * 4 * 17 * 50 * 256);
+      y.dispose();
+    });
+  });
+
+  it('say what does not fit', () => {
+    scope(() => {
+      expect(() => ops.quickGeluLinear(random(17, 50, 256), random(8, 255), random(8))).toThrow(/^quickGeluLinear: /);
     });
   });
 });
