@@ -1,7 +1,7 @@
 /**
  * `npm run bench train`: training steps of CLIP ViT-B/16 as `uafer train` makes them in late epochs (its loader included, what it keeps of pictures and teacher there) beside the step of
- * the original's options in plain PyTorch, on the same pictures, weights and machine, taking turns; an evaluation of 100 pictures, peak memory, and a profile
- * of a step.
+ * the original's options in plain PyTorch, on the same pictures, weights and machine, taking turns; an evaluation of 100 pictures, peak memory, a profile
+ * of a step, and the products of a step alone, which are the machine's limit.
  *
  *   --recipe rafdb|affectnet   the original's fix_layer, alpha and augmentation for that set (rafdb)
  *   --steps 20 --batch 32 --threads 2 --precision fp32|bf16|auto
@@ -99,6 +99,8 @@ for (let round = 0; round < 4; round++) {
   evaluated.PyTorch.push(theirs.seconds);
 }
 const profile = await ours.pass('profile');
+await ours.pass('products');
+const products = await ours.pass('products');
 await Promise.all([ours.close(), python.close()]);
 
 const rows = [
@@ -116,12 +118,17 @@ sayLoad();
 const shares = sharesOf(profile);
 for (const { name, seconds, share } of shares)
   console.log(`${name.padEnd(32)}${seconds.toFixed(3)} s  ${(share * 100).toFixed(1)}%`);
+const rate = (2 * products.multiplications) / products.seconds / 1e9;
+console.log(
+  `the tower's products with weights alone: ${products.seconds.toFixed(2)} s (${rate.toFixed(0)} GFLOPS), ` +
+    `${((products.seconds / median(made.uafer)) * 100).toFixed(1)}% of a step`,
+);
 if (values.out) {
   mkdirSync(values.out, { recursive: true });
   writeProfile(values.out, shares, profile.operators);
   const { recipe: name, precision, threads } = values;
   const machine = `${cpus().length} x ${cpus()[0]?.model}`;
-  const figures = { machine, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made };
+  const figures = { machine, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made, products };
   writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify(figures, null, 1)}\n`);
 }
 

@@ -1,13 +1,22 @@
 /**
  * The engine's side of train.js. Usage: node trainOurs.js SETTINGS.json FOLDER. Asked for a "step" it makes one of the run's second epoch, pictures included, and
  * leaves its pictures and labels in FOLDER for the other side; for "evaluate" it evaluates the test pictures; for "profile" it makes a step and
- * says where its time went; for "prompts" it gives the classes' tokens.
+ * says where its time went; for "products" it makes the vision tower's products with weights and nothing else; for "prompts" it gives the classes' tokens.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTokenizer } from '#uafer/clip/tokenizer.js';
 import { createLoader } from '#uafer/data/loader.js';
-import { cpuCapability, libtorchVersions, manualSeed, noGrad, productsByOneDnn, scope } from '#uafer/engine/index.js';
+import {
+  backward,
+  cpuCapability,
+  libtorchVersions,
+  manualSeed,
+  noGrad,
+  ops,
+  productsByOneDnn,
+  scope,
+} from '#uafer/engine/index.js';
 import { profiled } from '#uafer/engine/profile.js';
 import { inPrecision } from '#uafer/task/precision.js';
 import { prepareEngine } from '#uafer/task/prepareEngine.js';
@@ -35,7 +44,7 @@ for await (const batch of loader.epoch(SECOND_EPOCH)) {
 }
 
 const versions = `libtorch ${libtorchVersions().loaded} (${cpuCapability()}, products by ${productsByOneDnn() ? 'oneDNN' : 'libtorch'})`;
-const answers = { prompts, step, evaluate, profile };
+const answers = { prompts, step, evaluate, profile, products };
 await serve(`Node.js ${process.version}, ${versions}`, async (what) => ({ ...(await answers[what]()), peakMiB: peakMiB() }));
 
 /** Tokens of the classes' prompts, for the other side's text tower. */
@@ -83,6 +92,40 @@ async function evaluate() {
   const { logits } = noGrad(() => scope(() => inPrecision(config, () => task.predict(batch))));
   const seconds = (performance.now() - begin) / 1000;
   return { seconds, value: logits.reduce((sum, value) => sum + value, 0), samples: batch.labels.length, ...files };
+}
+
+/** The limit of this machine: each kind of product of the blocks, forward, and backward where blocks learn, as often as a step makes it. */
+function products() {
+  const { width, layers, patchSize, imageSize } = VIT_B16.vision;
+  const learning = layers - config.optimizer.fixLayer;
+  const kinds = [
+    [width, 3 * width],
+    [width, width],
+    [width, 4 * width],
+    [4 * width, width],
+  ];
+  let seconds = 0;
+  const timed = (work) => {
+    const begin = performance.now();
+    const made = work();
+    seconds += (performance.now() - begin) / 1000;
+    return made;
+  };
+  const tokens = (imageSize / patchSize) ** 2 + 1;
+  const rows = config.optimizer.batchSize * tokens;
+  for (let i = 0; i < layers * kinds.length; i++) {
+    const [from, to] = kinds[i % kinds.length];
+    scope(() => {
+      const operands = [ops.randn([config.optimizer.batchSize, tokens, from]), ops.randn([to, from]), ops.randn([to])];
+      const learns = i >= (layers - learning) * kinds.length;
+      for (const operand of operands) operand.requiresGrad = learns;
+      const made = timed(() => inPrecision(config, () => ops.linear(...operands)));
+      const arriving = ops.toDtype(ops.randn(made.shape), made.dtype);
+      if (learns) timed(() => backward(made, arriving));
+    });
+  }
+  const multiplications = kinds.reduce((sum, [from, to]) => sum + rows * from * to * (layers + 2 * learning), 0);
+  return { seconds, multiplications };
 }
 
 async function profile() {
