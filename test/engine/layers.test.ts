@@ -38,6 +38,7 @@ describe('a product of tokens with weights', () => {
   // Large enough for the quick way where the processor has one: 2^25 multiplications and more.
   it.each([
     ['one picture', 1, 197, 768, 768],
+    ['so few that their sum is a plain product', 4, 197, 768, 768],
     ['many pictures', 17, 50, 256, 512],
     ['an odd number of everything', 3, 333, 301, 157],
   ])('and its gradients are those in double precision: %s', (_, pictures, tokens, width, out) => {
@@ -68,6 +69,30 @@ describe('a product of tokens with weights', () => {
       const x = ops.slice(random(2, 400, 512), 1, 3, 397);
       const w = random(512, 512);
       expect(apart(ops.linear(x, w), ops.matmul(x, ops.transpose(w, 0, 1)))).toBeLessThan(3e-6);
+      const [ours, theirs] = [leaf(noGrad(() => ops.clone(w))), leaf(w)];
+      backward(ops.sum(ops.linear(x, ours)));
+      backward(ops.sum(ops.matmul(x, ops.transpose(theirs, 0, 1))));
+      expect(apart(ours.grad as Tensor, theirs.grad as Tensor)).toBeLessThan(3e-6);
+    });
+  });
+
+  it('gives only what learns its gradient, and is differentiated twice', () => {
+    manualSeed(6);
+    scope(() => {
+      const [x, w, b] = [random(3, 333, 301), random(157, 301), leaf(random(157))];
+      const arriving = random(3, 333, 157);
+      backward(ops.linear(x, w, b), arriving);
+      expect(apart(b.grad as Tensor, ops.sum(arriving, [0, 1]))).toBeLessThan(3e-6);
+      expect([x.grad, w.grad]).toEqual([null, null]);
+      const second = (product: (x: Tensor, w: Tensor) => Tensor) => {
+        const [input, weights] = [leaf(noGrad(() => ops.clone(x))), leaf(noGrad(() => ops.clone(w)))];
+        const y = product(input, weights);
+        const [first] = grad([ops.sum(ops.mul(y, y))], [input], { createGraph: true });
+        return grad([ops.sum(ops.mul(first as Tensor, first as Tensor))], [weights])[0] as Tensor;
+      };
+      const theirs = second((input, weights) => ops.matmul(input, ops.transpose(weights, 0, 1)));
+      // A product of three matrices: sums of some hundred products in another order, one after the other.
+      expect(apart(second(ops.linear), theirs)).toBeLessThan(1e-5);
     });
   });
 
