@@ -1,5 +1,5 @@
-// Many processes: c10d's store, process groups over Gloo and NCCL, and gradients that are summed over all processes while backward is
-// still computing those of earlier layers.
+// Many processes: c10d's store, process groups over Gloo and NCCL, and gradients that are summed over all processes
+// while backward is still computing those of earlier layers.
 #include "distributed.h"
 
 #include <ATen/core/grad_mode.h>
@@ -41,13 +41,14 @@ using Clock = std::chrono::steady_clock;
 using StorePtr = c10::intrusive_ptr<c10d::Store>;
 using WorkPtr = c10::intrusive_ptr<c10d::Work>;
 
-// Set in the store by a process that fails. Whoever waits for a sum looks at it, since not every process is connected to the one that
-// is gone at the moment when it goes.
+// Set in the store by a process that fails. Whoever waits for a sum looks at it, since not every process is connected
+// to the one that is gone at the moment when it goes.
 constexpr const char* kTrouble = "trouble";
 constexpr Milliseconds kLook{1000};
 
-// Adds to a number in the store once a second, whatever the JavaScript thread does: a sign that this process is there. It looks too whether
-// another one fails, in a thread of its own since a store that cannot be reached any more may never answer.
+// Adds to a number in the store once a second, whatever the JavaScript thread does: a sign that this process is there.
+// It looks too whether another one fails, in a thread of its own since a store that cannot be reached any more may
+// never answer.
 class Beat {
  public:
   Beat(StorePtr store, std::string key) : state_(std::make_shared<State>()) {
@@ -195,7 +196,10 @@ void wait(Group& group, c10d::Work& work) {
   } catch (const DistributedError&) {
     throw;
   } catch (const std::exception& error) {
-    throw DistributedError(describe(error));
+    // Gloo counts from the work's start, which may be before this wait's.
+    const std::string what = describe(error);
+    const bool late = what.find("Timed out") != std::string::npos;
+    throw DistributedError(late ? "no answer within the time-out: " + what : what);
   }
 }
 
@@ -206,7 +210,8 @@ WorkPtr start_sum(Group& group, const at::Tensor& tensor) {
 
 void sum_in_place(Group& group, const at::Tensor& tensor) { wait(group, *start_sum(group, tensor)); }
 
-// y = the sum of every process's x. The whole loss is the sum of the processes' own, so that its gradient for x is the sum of theirs for y.
+// y = the sum of every process's x. The whole loss is the sum of the processes' own, so that its gradient for x is the
+// sum of theirs for y.
 struct SumOverProcesses : torch::autograd::Function<SumOverProcesses> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, int64_t number) {
     context->saved_data["group"] = number;
@@ -232,8 +237,9 @@ struct Bucket {
   WorkPtr work;
 };
 
-// Sums the gradients of parameters over all processes. Buckets follow the parameters from the last to the first, about the order in which
-// backward makes their gradients, and are always begun in that order: every process begins the same sums in the same order.
+// Sums the gradients of parameters over all processes. Buckets follow the parameters from the last to the first, about
+// the order in which backward makes their gradients, and are always begun in that order: every process begins the same
+// sums in the same order.
 class Reducer {
  public:
   Reducer(std::shared_ptr<Group> group, std::vector<at::Tensor> parameters, int64_t first_bytes, int64_t bytes)
@@ -275,8 +281,8 @@ class Reducer {
     start_whole();
   }
 
-  // Waits for every sum and multiplies it by `factor`: the gradients of the parameters that have one are then those of all processes.
-  // Returns the seconds that this took.
+  // Waits for every sum and multiplies it by `factor`: the gradients of the parameters that have one are then those of
+  // all processes. Returns the seconds that this took.
   double finish(double factor) {
     const at::NoGradGuard no_grad;
     const auto began = Clock::now();
@@ -550,8 +556,7 @@ Napi::Value gather(const Napi::CallbackInfo& info) {
 Napi::Value open_reducer(const Napi::CallbackInfo& info) {
   const std::vector<at::Tensor> parameters = unwrap_tensors(info[1], "openReducer");
   return connecting(info, "openReducer", [&] {
-    auto reducer =
-        std::make_shared<Reducer>(group_of(info), parameters, number_of(info, 2), number_of(info, 3));
+    auto reducer = std::make_shared<Reducer>(group_of(info), parameters, number_of(info, 2), number_of(info, 3));
     for (size_t i = 0; i < parameters.size(); ++i) {
       torch::autograd::impl::set_post_acc_grad_hooks(parameters[i], std::make_unique<ReduceHook>(reducer, i));
     }
@@ -574,8 +579,7 @@ void reducer_begin(const Napi::CallbackInfo& info) {
 
 Napi::Value reducer_finish(const Napi::CallbackInfo& info) {
   const double factor = info[1].ToNumber();
-  return connecting(info, "reducer",
-                    [&] { return Napi::Number::New(info.Env(), reducer_of(info)->finish(factor)); });
+  return connecting(info, "reducer", [&] { return Napi::Number::New(info.Env(), reducer_of(info)->finish(factor)); });
 }
 
 void close_reducer(const Napi::CallbackInfo& info) { reducers().remove(number_of(info, 0)); }

@@ -1,4 +1,5 @@
-// A failure between processes, as every source of the addon may have to pass it on: gradients are summed inside of backward.
+// A failure between processes, as every source of the addon may have to pass it on: gradients are summed inside of
+// backward.
 #pragma once
 
 #include <stdexcept>

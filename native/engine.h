@@ -116,7 +116,8 @@ void release_kept_memory();
 MemoryUse cpu_memory_use();
 void reset_cpu_memory_peak();
 
-// dispatch.cpp, autograd.cpp, layers.cpp, profile.cpp, runtime.cpp, archive.cpp, distributed.cpp: each adds its functions to the addon.
+// dispatch.cpp, autograd.cpp, layers.cpp, profile.cpp, runtime.cpp, archive.cpp, distributed.cpp: each adds its
+// functions to the addon.
 void register_dispatch(Napi::Env env, Napi::Object exports);
 void register_autograd(Napi::Env env, Napi::Object exports);
 void register_layers(Napi::Env env, Napi::Object exports);
