@@ -17,6 +17,7 @@ import { writeClassFolders } from '../support/madeUpPictures.js';
 import { freePort } from '../support/ports.js';
 import { missingModules } from '../support/python.js';
 import { SMALL_PRETRAINING } from '../support/smallPretraining.js';
+import { ADDRESSES, hasTwoMachines, onTwoMachines } from '../support/twoMachines.js';
 
 /* 26 pictures in batches of 8: the last batch has 2, and of four processes two have none of it. */
 const PICTURES = { train: 26, test: 9, size: 16 };
@@ -192,12 +193,58 @@ describe('a run of several processes', () => {
   });
 });
 
+describe.skipIf(!hasTwoMachines())('between two machines', () => {
+  const PORT = 29_400;
+  /** The command of one of two ranks, for a shell. */
+  const rank = (each: number, out: string, ...args: string[]) => {
+    const variables = `RANK=${each} WORLD_SIZE=2 MASTER_ADDR=${ADDRESSES[0]} MASTER_PORT=${PORT}`;
+    return `${variables} exec ${[process.execPath, main, ...SMALL_ARGS, '--out', out, ...args].map((word) => `'${word}'`).join(' ')}`;
+  };
+  const startBoth = (first: string, second: string) => {
+    const { command, args } = onTwoMachines(first, second);
+    return startProgram(command, args);
+  };
+
+  it('two processes train what one does', async () => {
+    await run(...SMALL_ARGS, '--out', 'one-machine');
+    const both = startBoth(rank(0, 'two-machines'), rank(1, 'two-machines'));
+    const [code] = await once(both, 'exit');
+    expect(code, both.output.join('')).toBe(0);
+    expectSame('two-machines', 'one-machine');
+  });
+
+  it('a cable that is cut ends both within the time-out, and the run goes on to the same numbers', async () => {
+    const seconds = 5;
+    const args = ['--process-timeout', `${seconds}`, '--epochs', '200'];
+    const cut = `(while [ ! -e cut ]; do sleep 0.1; done; ip link set cable down) & ${rank(0, 'cut-off', ...args)}`;
+    const other = `${rank(1, 'cut-off', ...args).replace(' exec ', ' ')}; echo "the other ended with $?" >&2; exit 0`;
+    const both = startBoth(cut, other);
+    await untilStep(both, 'cut-off', 3);
+    writeFileSync(join(folder, 'cut'), '');
+    const began = performance.now();
+    const [code] = await once(both, 'exit');
+    // The end of a process takes its own few seconds.
+    expect((performance.now() - began) / 1000).toBeLessThan(seconds + 15);
+    const told = both.output.join('');
+    expect(code, told).toBe(1);
+    expect(told).toMatch(/the other ended with 1\n/);
+    expect(told).toMatch(/rank 1 of 2 .* was lost|no answer within the time-out|does not answer/);
+    const reached = readCheckpointState(join(folder, 'cut-off/checkpoints/last')).globalStep;
+    await run('train', '--resume', 'cut-off', '--max-steps', `${reached + 2}`, '--quiet');
+    expect(readCheckpointState(join(folder, 'cut-off/checkpoints/last')).globalStep).toBe(reached + 2);
+  });
+});
+
 interface Started extends ChildProcess {
   output: string[];
 }
 
 function start(args: readonly string[], ...more: string[]): Started {
-  const child = spawn(process.execPath, [main, ...args, ...more], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  return startProgram(process.execPath, [main, ...args, ...more]);
+}
+
+function startProgram(command: string, args: readonly string[]): Started {
+  const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => output.push(String(chunk)));
   return Object.assign(child, { output });
