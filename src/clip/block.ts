@@ -42,17 +42,44 @@ function residualBlock(weights: Weights, name: string, x: Tensor, options: Block
   return scope(() => ops.add(attended, mlp(weights, `${name}.mlp`, norm(weights, `${name}.ln_2`, attended))));
 }
 
+/**
+ * What block `i` makes of the class token, the first of x (B, L, W), without masks: (B, 1, W). Of the other tokens it takes keys and values alone, a sixth
+ * of the block's products.
+ */
+export function runBlockForCls(weights: Weights, x: Tensor, i: number, heads: number): Tensor {
+  return scope(() => {
+    const name = `transformer.resblocks.${i}`;
+    const width = x.shape[2] as number;
+    const projection = (from: number, to: number, tokens: Tensor) => {
+      const rows = (kind: string) => ops.slice(weight(weights, `${name}.attn.in_proj_${kind}`), 0, from, to);
+      return ops.linear(tokens, rows('weight'), rows('bias'));
+    };
+    const normed = norm(weights, `${name}.ln_1`, x);
+    const q = projection(0, width, first(normed)); // (B, 1, W)
+    const [k, v] = ops.split(projection(width, 3 * width, normed), width, 2) as [Tensor, Tensor]; // (B, L, W)
+    const attended = ops.add(first(x), attend(weights, `${name}.attn`, [q, k, v], { heads, causal: false }));
+    return ops.add(attended, mlp(weights, `${name}.mlp`, norm(weights, `${name}.ln_2`, attended)));
+  });
+}
+
+/** (B, L, W) to (B, 1, W). */
+const first = (x: Tensor) => ops.slice(x, 1, 0, 1);
+
 /** Layer normalisation over the last dimension with the gain and bias of this name. */
 export function norm(weights: Weights, name: string, x: Tensor): Tensor {
   return ops.layerNorm(x, weight(weights, `${name}.weight`), weight(weights, `${name}.bias`));
 }
 
-function attention(weights: Weights, name: string, x: Tensor, { heads, causal }: BlockOptions): Tensor {
-  const [batch, length, width] = x.shape as [number, number, number];
+function attention(weights: Weights, name: string, x: Tensor, options: BlockOptions): Tensor {
   const qkv = ops.linear(x, weight(weights, `${name}.in_proj_weight`), weight(weights, `${name}.in_proj_bias`)); // (B, L, 3W)
-  const [q, k, v] = ops.split(qkv, width, 2).map((part) => splitHeads(part, heads)) as [Tensor, Tensor, Tensor]; // (B, H, L, W/H)
-  const attended = ops.transpose(ops.scaledDotProductAttention(q, k, v, { causal }), 1, 2); // (B, L, H, W/H)
-  const joined = ops.reshape(attended, [batch, length, width]);
+  return attend(weights, name, ops.split(qkv, x.shape[2] as number, 2), options);
+}
+
+/** Queries (B, Q, W), keys and values (B, L, W) to (B, Q, W). */
+function attend(weights: Weights, name: string, qkv: readonly Tensor[], { heads, causal }: BlockOptions): Tensor {
+  const [q, k, v] = qkv.map((part) => splitHeads(part, heads)) as [Tensor, Tensor, Tensor]; // (B, H, Q or L, W/H)
+  const attended = ops.transpose(ops.scaledDotProductAttention(q, k, v, { causal }), 1, 2); // (B, Q, H, W/H)
+  const joined = ops.reshape(attended, (qkv[0] as Tensor).shape);
   return ops.linear(joined, weight(weights, `${name}.out_proj.weight`), weight(weights, `${name}.out_proj.bias`));
 }
 

@@ -1,6 +1,6 @@
 import { ops, scope, type Tensor } from '../engine/index.js';
 import type { VisionArchitecture } from './architecture.js';
-import { norm, runBlocks, type Weights, weight } from './block.js';
+import { norm, runBlockForCls, runBlocks, type Weights, weight } from './block.js';
 import { runStem, type StemOptions } from './stem.js';
 import { POOLED, type Tap } from './taps.js';
 
@@ -60,6 +60,22 @@ export function throughBlocks(
 ): Tensor {
   const { heads, layers } = architecture;
   return runBlocks(weights, tokens, from, to ?? layers, { heads, causal: false, tap });
+}
+
+/**
+ * The class token's feature (B, D) alone, not normalised, of tokens (B, N + 1, W) that enter block `from`: the last block isn't computed for the
+ * patches, nor are they normalised and projected. The numbers are those of `encodeImage` but for rounding.
+ */
+export function encodeCls(tower: VisionTower, tokens: Tensor, from = 0): Tensor {
+  return scope(() => {
+    const { heads, layers } = tower.architecture;
+    const last = layers - 1;
+    const cls =
+      from > last
+        ? ops.slice(tokens, 1, 0, 1)
+        : runBlockForCls(tower.weights, throughBlocks(tower, tokens, { from, to: last }), last, heads); // (B, 1, W)
+    return projectTokens(tower, finalNorm(tower, cls)).cls;
+  });
 }
 
 /** `ln_post` of every token; `tap` is told of the class token. */

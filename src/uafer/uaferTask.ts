@@ -3,7 +3,7 @@ import type { Classifier } from '../clip/classifier.js';
 import { stemConvolutions } from '../clip/stem.js';
 import { createFeatureTap } from '../clip/taps.js';
 import { type Clip, clipOf } from '../clip/towers.js';
-import { embed, encodeImage, finalNorm, projectTokens, throughBlocks, type VisionTower } from '../clip/vision.js';
+import { embed, encodeCls, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
 import { preprocessingFor } from '../data/datasets.js';
 import type { Batch, Dataset } from '../data/types.js';
@@ -135,7 +135,7 @@ function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
 
 /**
  * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
- * numbers of computing it twice. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing. Of pictures that come again what the
+ * numbers of computing it twice. Of the teacher's last block only what its class token needs is computed. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing. Of pictures that come again what the
  * teacher says is kept (`teacherFeatures.ts`): the same but for rounding.
  */
 function sharing(
@@ -144,19 +144,17 @@ function sharing(
   { fixLayer, epochs }: Pick<TrainConfig['optimizer'], 'fixLayer' | 'epochs'>,
 ): Teach {
   const keeps = teacher && worthKeeping({ layers: model.tower.architecture.layers, fixLayer, epochs });
-  const kept = keeps
-    ? createTeacherFeatures((images) => clsFeature(teacher, throughBlocks(teacher, embed(teacher, images))))
-    : null;
+  const kept = keeps ? createTeacherFeatures((images) => encodeCls(teacher, embed(teacher, images))) : null;
   return (images, keys) =>
     scope(() => {
       const known = kept && keys ? kept.of(images, keys) : null;
       if (fixLayer < 0)
         return {
           student: forward(model, images, model.text.unit),
-          teacher: known ?? (teacher && noGrad(() => encodeImage(teacher, images).cls)),
+          teacher: known ?? (teacher && noGrad(() => encodeCls(teacher, embed(teacher, images)))),
         };
       const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
-      const cls = known ?? (teacher && noGrad(() => clsFeature(teacher, throughBlocks(teacher, shared, { from: fixLayer }))));
+      const cls = known ?? (teacher && noGrad(() => encodeCls(teacher, shared, fixLayer)));
       const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
       return { student, teacher: cls };
     });
@@ -167,17 +165,9 @@ function recomputing(clip: Clip, model: UaFer, teacher: VisionTower | null, clas
   return (images) =>
     scope(() => {
       const text = classTexts(clip, classes, model.config.prompt).unit;
-      const cls = teacher && noGrad(() => encodeImage(teacher, images).cls);
+      const cls = teacher && noGrad(() => encodeCls(teacher, embed(teacher, images)));
       return { student: forward(model, images, text), teacher: cls };
     });
-}
-
-/** The CLS feature alone: the patches' need not be normalised and projected. */
-function clsFeature(tower: VisionTower, tokens: Tensor): Tensor {
-  return scope(() => {
-    const cls = ops.slice(tokens, 1, 0, 1); // (B, 1, W)
-    return projectTokens(tower, finalNorm(tower, cls)).cls;
-  });
 }
 
 function lossOf(

@@ -10,7 +10,7 @@ import { stemConvolutions, stemStride } from '#uafer/clip/stem.js';
 import { encodeText, type TextTower } from '#uafer/clip/text.js';
 import { createTokenizer } from '#uafer/clip/tokenizer.js';
 import { type Clip, clipOf } from '#uafer/clip/towers.js';
-import { embed, encodeImage, finalNorm, type ImageFeatures, throughBlocks } from '#uafer/clip/vision.js';
+import { embed, encodeCls, encodeImage, finalNorm, type ImageFeatures, throughBlocks } from '#uafer/clip/vision.js';
 import { manualSeed, ops, scope, type Tensor, tensor, toArray } from '#uafer/engine/index.js';
 import { readSafetensors, writeSafetensors } from '#uafer/engine/safetensors.js';
 import { fixture, jsonFixture } from '../support/fixtures.js';
@@ -44,6 +44,14 @@ describe("the original's features", () => {
     close(features.cls, of('teacher_cls_raw'));
     close(features.patches, of('vis_patch_proj_raw'));
     close(features.patches, of('teacher_patch_raw'));
+  });
+
+  it('of pictures: the class token alone, from any block on', () => {
+    const { layers } = clip.vision.architecture;
+    for (let from = 0; from <= layers; from++) {
+      const tokens = throughBlocks(clip.vision, embed(clip.vision, of('images')), { to: from });
+      close(encodeCls(clip.vision, tokens, from), of('teacher_cls_raw'));
+    }
   });
 
   it('of pictures, at unit length', () => {
