@@ -103,7 +103,8 @@ describe('the commands of the README', () => {
     }
   });
 
-  test.each(uaferLines())('%s', async (command) => {
+  // Some of them train several times.
+  test.each(uaferLines())('%s', { timeout: 300_000 }, async (command) => {
     expectSuccess(await inFolder(command));
   });
 

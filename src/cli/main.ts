@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     description: 'train UA-FER: fine-tune CLIP on a data set of faces',
     load: async () => (await import('./train.js')).addTrain,
   },
+  cache: {
+    description: 'keep decoded pictures and what the frozen CLIP says of them before a training',
+    load: async () => (await import('./cache.js')).addCache,
+  },
   eval: {
     description: 'evaluate a model on the test pictures of a data set',
     load: async () => (await import('./eval.js')).addEval,

@@ -52,9 +52,9 @@ export function isSaidAhead(augment: Augmentation): augment is SaidAhead {
   return (SAID_AHEAD as readonly Augmentation[]).includes(augment);
 }
 
-/** Whether it makes but two of each picture, as it is and mirrored, or one: what was computed of them serves again. */
-export function hasFewVariants(augment: Augmentation): boolean {
-  return augment === 'none' || augment === 'flip';
+/** How many pictures it makes of one, as it is and mirrored where there are two; what was computed of them serves again. */
+export function variantsOf(augment: Augmentation): number {
+  return { none: 1, flip: 2 }[augment as string] ?? Number.POSITIVE_INFINITY;
 }
 
 /** What is done to a picture, in this order. */

@@ -1,5 +1,6 @@
 /**
- * Decoded and resized pictures on the disk, for all runs, processes and threads: later epochs and later runs only augment. Node has no
+ * What is kept of pictures on the disk, for all runs, processes and threads: decoded and resized pixels, so that later epochs and later runs only augment,
+ * and what a network says of them (`src/uafer/keptFeatures.ts`). Node has no
  * memory mapping, and the packages that add it are built on installation; slots are read at their place in the file instead, so that the system's
  * cache of files is the memory that all share.
  *
@@ -34,7 +35,7 @@ import {
   type PictureStamp,
   readPage,
   readSlotHeader,
-  readSlotPixels,
+  readSlotPayload,
   SLOT_HEADER,
   SLOTS,
   slotBytes,
@@ -45,27 +46,32 @@ import {
 
 /** Where pictures are kept and what they are; every thread opens the file for itself. */
 export interface KeptPicturesOptions {
+  /** In the folder of all of them, its name ending as one of `ENDINGS`. */
   file: string;
   /** Everything that decides a picture's bytes beside the source. */
   key: string;
-  /** Bytes of one picture's pixels. */
-  pixelBytes: number;
+  /** Bytes of what is kept of one picture. */
+  payloadBytes: number;
   /** What all files of kept pictures in the folder may take on the disk together, in bytes. */
   limit: number;
+  /** For people: what is kept, and what becomes of what isn't. */
+  words: { kept: string; otherwise: string };
 }
 
 /** What people are told of kept pictures, a sentence for each kind of trouble. */
 export type KeptNotes = Map<'damaged' | 'stopped', string>;
 
 export interface KeptPictures {
-  /** The pixels of a picture, S x S RGB bytes not to be written to; undefined when they have to be made. */
-  find(path: string, stamp: PictureStamp): Uint8Array | undefined;
-  /** Keeps a picture's pixels, unless there is no room. */
-  keep(path: string, stamp: PictureStamp, pixels: Uint8Array): void;
+  /** What is kept of a picture (of pixels S x S RGB bytes), not to be written to; undefined when it has to be made. */
+  find(path: string, stamp: PictureStamp, variant?: string): Uint8Array | undefined;
+  /** Keeps that, unless there is no room. */
+  keep(path: string, stamp: PictureStamp, payload: Uint8Array, variant?: string): void;
   /** What has come up so far. */
   readonly notes: KeptNotes;
 }
 
+/** Of files of pixels, and of features. */
+const ENDINGS = ['.pictures', '.features'] as const;
 /** Slots that are looked at for a picture: with `SLOTS` half full, far more than it takes. */
 const PROBES = 64;
 /** What stays free on the disk for checkpoints and whatever else is written: pictures can be made anew, those can't. */
@@ -86,11 +92,29 @@ export function keptPicturesOptions(
   { imageSize, resize, colour, centerCrop }: TransformOptions,
   limit: number,
 ): KeptPicturesOptions {
+  return keptOptions({
+    name: `${imageSize}-${resize}-${colour}`,
+    ending: '.pictures',
+    facts: { imageSize, resize, colour, centerCrop },
+    payloadBytes: 3 * imageSize ** 2,
+    limit,
+    words: { kept: 'decoded pictures', otherwise: 'decoded in every epoch' },
+  });
+}
+
+/** Everything that decides what is kept of a picture beside its source: `facts`, and what decodes. */
+interface Kind extends Pick<KeptPicturesOptions, 'payloadBytes' | 'limit' | 'words'> {
+  name: string;
+  ending: (typeof ENDINGS)[number];
+  facts: object;
+}
+
+/** The file of a kind of things that are kept of pictures. */
+export function keptOptions({ name, ending, facts, payloadBytes, limit, words }: Kind): KeptPicturesOptions {
   const made = { version: PIXELS_VERSION, uafer: packageFacts().version, decoders: decoderVersions() };
-  const key = JSON.stringify({ imageSize, resize, colour, centerCrop, ...made });
+  const key = JSON.stringify({ ...facts, ...made });
   const hash = createHash('sha256').update(key).digest('hex').slice(0, 12);
-  const file = join(keptPicturesFolder(), `${imageSize}-${resize}-${colour}-${hash}.pictures`);
-  return { file, key, pixelBytes: 3 * imageSize ** 2, limit };
+  return { file: join(keptPicturesFolder(), `${name}-${hash}${ending}`), key, payloadBytes, limit, words };
 }
 
 /** Size and time of a source; null for what cannot be looked at, which whoever decodes it will say. */
@@ -118,14 +142,11 @@ export function keptPictures(options: KeptPicturesOptions): KeptPictures {
 /** As `keptPictures`, opened anew. `reserve` bytes stay free on the disk. */
 export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE): KeptPictures {
   const notes: KeptNotes = new Map();
-  const { file, pixelBytes } = options;
+  const { file, payloadBytes, words } = options;
   const stop = (why: string) => {
     if (notes.has('stopped')) return;
     const where = shown(dirname(file));
-    notes.set(
-      'stopped',
-      `No more decoded pictures are kept in ${where}: ${why}. Those that aren't there are decoded in every epoch.`,
-    );
+    notes.set('stopped', `No more ${words.kept} are kept in ${where}: ${why}. Those that aren't there are ${words.otherwise}.`);
   };
   const noteDamage = (what: string) => {
     if (notes.has('damaged')) return;
@@ -135,28 +156,28 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
   let others: number;
   try {
     descriptor = openFile(options, noteDamage);
-    others = usedByOthers(file);
+    others = bytesKept(dirname(file), file);
   } catch (error) {
     stop(reasonOf(error));
     return { find: () => undefined, keep: () => {}, notes };
   }
-  const stride = slotBytes(pixelBytes);
+  const stride = slotBytes(payloadBytes);
   const place = (slot: number) => PAGE + slot * stride;
 
-  /** Where a picture's pixels are, or where they may be put; null where all slots are taken. */
-  const search = (path: string, stamp: PictureStamp) => {
-    const name = slotName(resolve(path));
+  /** Where a picture's payload is, or where it may be put; null where all slots are taken. */
+  const search = (path: string, stamp: PictureStamp, variant = '') => {
+    const name = slotName(resolve(path) + variant);
     const first = firstSlot(name);
     for (let i = 0; i < PROBES; i++) {
       const slot = (first + i) % SLOTS;
       const state = readSlotHeader(readAt(descriptor, place(slot), SLOT_HEADER));
-      if (state === 'empty') return { name, slot, pixels: null, damaged: false, fresh: true };
-      if (state === 'damaged') return { name, slot, pixels: null, damaged: true, fresh: false };
+      if (state === 'empty') return { name, slot, payload: null, damaged: false, fresh: true };
+      if (state === 'damaged') return { name, slot, payload: null, damaged: true, fresh: false };
       if (!state.name.equals(name)) continue;
       if (state.size !== stamp.size || state.time !== stamp.time)
-        return { name, slot, pixels: null, damaged: false, fresh: false };
-      const pixels = readSlotPixels(readAt(descriptor, place(slot), SLOT_HEADER + pixelBytes), pixelBytes);
-      return { name, slot, pixels, damaged: pixels === null, fresh: false };
+        return { name, slot, payload: null, damaged: false, fresh: false };
+      const payload = readSlotPayload(readAt(descriptor, place(slot), SLOT_HEADER + payloadBytes), payloadBytes);
+      return { name, slot, payload, damaged: payload === null, fresh: false };
     }
     return null;
   };
@@ -177,19 +198,19 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
   };
   return {
     notes,
-    find: (path, stamp) => guarded(stop, () => search(path, stamp)?.pixels ?? undefined),
-    keep: (path, stamp, pixels) =>
+    find: (path, stamp, variant) => guarded(stop, () => search(path, stamp, variant)?.payload ?? undefined),
+    keep: (path, stamp, payload, variant) =>
       guarded(stop, () => {
         if (notes.has('stopped')) return;
-        const found = search(path, stamp);
+        const found = search(path, stamp, variant);
         // Another thread may have been writing it when it was looked for.
-        if (found?.pixels) return;
+        if (found?.payload) return;
         if (found?.damaged) noteDamage(`what was kept of ${shown(path)} is damaged`);
         if (found === null) return stop('the file has no slot left');
         // What is made anew where it was takes nothing more of the disk.
         const why = found.fresh ? whyNoRoom() : null;
         if (why !== null) stop(why);
-        else write(found.slot, writeSlot(found.name, stamp, pixels));
+        else write(found.slot, writeSlot(found.name, stamp, payload));
       }),
   };
 }
@@ -208,9 +229,9 @@ function guarded<T>(stop: (why: string) => void, use: () => T): T | undefined {
  * Opens the file, which is made where there is none. Whoever makes it writes the same, so that several may at once: the page first, so that a file
  * that is longer has one.
  */
-function openFile({ file, key, pixelBytes }: KeptPicturesOptions, noteDamage: (what: string) => void): number {
+function openFile({ file, key, payloadBytes }: KeptPicturesOptions, noteDamage: (what: string) => void): number {
   makeFolder(dirname(file));
-  const whole = fileBytes(pixelBytes);
+  const whole = fileBytes(payloadBytes);
   const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT | (constants.O_NONBLOCK ?? 0), 0o666);
   try {
     const stats = fstatSync(descriptor);
@@ -247,13 +268,12 @@ function openInItsPlace({ file, descriptor, page, whole }: Wrong, noteDamage: (w
   return made;
 }
 
-/** Bytes on the disk of the other files of kept pictures. */
-function usedByOthers(file: string): number {
-  const folder = dirname(file);
-  const others = readdirSync(folder)
+/** Bytes on the disk of all that is kept of pictures, but for the file `except`. */
+export function bytesKept(folder: string, except?: string): number {
+  const files = readdirSync(folder)
     .map((name) => join(folder, name))
-    .filter((path) => path.endsWith('.pictures') && path !== file);
-  return others.reduce((sum, path) => sum + 512 * (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0), 0);
+    .filter((path) => ENDINGS.some((ending) => path.endsWith(ending)) && path !== except);
+  return files.reduce((sum, path) => sum + 512 * (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0), 0);
 }
 
 /** The bytes at a place, fewer at the file's end. */

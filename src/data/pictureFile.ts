@@ -1,9 +1,9 @@
 /**
- * The format of a file of kept pictures: a page that says what the pictures are, then `SLOTS` slots of one picture each. A slot that nothing was
- * written to is a hole, which takes no place on the disk. All numbers are little-endian.
+ * The format of a file of what is kept of pictures, their pixels or features: a page that says what that is, then `SLOTS` slots of one picture each. A slot
+ * that nothing was written to is a hole, which takes no place on the disk. All numbers are little-endian.
  *
  *     page    'UAFERPIC'   u32 bytes of the key   u32 CRC-32 of the key   key   zeros
- *     slot    'SLOT'   u32 CRC-32 of what follows   16 bytes: whose   u64 size   i64 time   pixels   zeros to a whole page
+ *     slot    'SLOT'   u32 CRC-32 of what follows   16 bytes: whose   u64 size   i64 time   payload   zeros to a whole page
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -12,7 +12,7 @@ import { crc32 } from 'node:zlib';
 export const PAGE = 4096;
 /** More than any data set of faces has pictures; a file then ends far beyond what it takes on the disk. */
 export const SLOTS = 2 ** 19;
-/** Bytes of a slot before its pixels. */
+/** Bytes of a slot before its payload. */
 export const SLOT_HEADER = 40;
 
 const FILE_MARK = Buffer.from('UAFERPIC');
@@ -20,7 +20,7 @@ const SLOT_MARK = Buffer.from('SLOT');
 const KEY_AT = 16;
 const NAME_BYTES = 16;
 
-/** A source picture as it was when its pixels were made. */
+/** A source picture as it was when the payload was made. */
 export interface PictureStamp {
   /** Bytes of the source. */
   size: bigint;
@@ -31,17 +31,17 @@ export interface PictureStamp {
 /** What a slot's first bytes say of it. */
 export type SlotState = 'empty' | 'damaged' | (PictureStamp & { name: Buffer });
 
-/** Bytes of a slot for pictures of `pixelBytes`. */
-export function slotBytes(pixelBytes: number): number {
-  return Math.ceil((SLOT_HEADER + pixelBytes) / PAGE) * PAGE;
+/** Bytes of a slot for payloads of `payloadBytes`. */
+export function slotBytes(payloadBytes: number): number {
+  return Math.ceil((SLOT_HEADER + payloadBytes) / PAGE) * PAGE;
 }
 
 /** Bytes of the whole file, holes included. */
-export function fileBytes(pixelBytes: number): number {
-  return PAGE + SLOTS * slotBytes(pixelBytes);
+export function fileBytes(payloadBytes: number): number {
+  return PAGE + SLOTS * slotBytes(payloadBytes);
 }
 
-/** The 16 bytes by which a picture is found: of the SHA-256 of its path. */
+/** The 16 bytes by which a picture is found: of the SHA-256 of its path, and of what tells its variants apart. */
 export function slotName(path: string): Buffer {
   return createHash('sha256').update(path).digest().subarray(0, NAME_BYTES);
 }
@@ -71,14 +71,14 @@ export function readPage(page: Buffer): string | null {
 }
 
 /** A whole slot. */
-export function writeSlot(name: Buffer, { size, time }: PictureStamp, pixels: Uint8Array): Buffer {
-  const slot = Buffer.alloc(slotBytes(pixels.length));
+export function writeSlot(name: Buffer, { size, time }: PictureStamp, payload: Uint8Array): Buffer {
+  const slot = Buffer.alloc(slotBytes(payload.length));
   SLOT_MARK.copy(slot);
   name.copy(slot, 8);
   slot.writeBigUInt64LE(size, 24);
   slot.writeBigInt64LE(time, 32);
-  slot.set(pixels, SLOT_HEADER);
-  slot.writeUInt32LE(crc32(slot.subarray(8, SLOT_HEADER + pixels.length)), 4);
+  slot.set(payload, SLOT_HEADER);
+  slot.writeUInt32LE(crc32(slot.subarray(8, SLOT_HEADER + payload.length)), 4);
   return slot;
 }
 
@@ -90,9 +90,9 @@ export function readSlotHeader(bytes: Buffer): SlotState {
   return { name: bytes.subarray(8, 24), size: bytes.readBigUInt64LE(24), time: bytes.readBigInt64LE(32) };
 }
 
-/** The pixels of a slot; null where they or what stands before them are not what was written. */
-export function readSlotPixels(slot: Buffer, pixelBytes: number): Uint8Array | null {
-  const end = SLOT_HEADER + pixelBytes;
+/** The payload of a slot; null where they or what stands before them are not what was written. */
+export function readSlotPayload(slot: Buffer, payloadBytes: number): Uint8Array | null {
+  const end = SLOT_HEADER + payloadBytes;
   if (slot.length < end || crc32(slot.subarray(8, end)) !== slot.readUInt32LE(4)) return null;
   return slot.subarray(SLOT_HEADER, end);
 }

@@ -8,9 +8,9 @@ import { createRandom, STREAMS } from '../random.js';
 import {
   type Changes,
   drawChanges,
-  hasFewVariants,
   isSaidAhead,
   type TransformOptions,
+  variantsOf,
   writeChanged,
   writeTensor,
 } from './augment.js';
@@ -110,7 +110,7 @@ export async function makeBatch(
       if (change) writeChanged(entry.pixels, source.transform, change, out);
       else writeTensor(entry.pixels, source.transform, randomOf(entry), out);
     });
-  const few = changes && hasFewVariants(augment) && viewing.corruption === undefined;
+  const few = changes && Number.isFinite(variantsOf(augment)) && viewing.corruption === undefined;
   const variants = few ? Uint8Array.from(changes, ({ mirrored }) => Number(mirrored)) : null;
   const statistics = kept.flatMap((entry) => entry.statistics ?? []);
   const notes: KeptNotes = source.kept ? keptPictures(source.kept).notes : new Map();

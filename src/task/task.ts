@@ -73,6 +73,21 @@ export interface Model {
   evaluationLoss?(prediction: BatchPrediction, labels: BigInt64Array, epoch: number): number;
 }
 
+/** What a task keeps of its training pictures on the disk beside their pixels: another run finds it. */
+export interface Keeping {
+  /** For people, e.g. `features of the teacher`. */
+  readonly what: string;
+  readonly file: string;
+  /** Of each picture: as it is, and mirrored where there are two. */
+  readonly variants: number;
+  /** How many are there. */
+  count(): number;
+  /** Keeps what is missing of a batch that names its `variants`. Runs under the caller's autocast and scope. */
+  keep(batch: Batch): void;
+  /** What there is to say of damage and of a full disk, by kind. */
+  readonly notes: ReadonlyMap<string, string>;
+}
+
 /**
  * What the trainer trains: UA-FER (`src/uafer/uaferTask.ts`), or the image-text pre-training of a backbone
  * (`src/pretrain/pretrainTask.ts`). The trainer owns the optimiser, schedule, checkpoints and logs, and knows nothing of the model. It
@@ -83,6 +98,8 @@ export interface Task extends Model {
   readonly groups: readonly ParameterGroup[];
   /** Whether it takes batches that hold `bytes` in place of images, as `src/task/pictures.ts` makes pictures of; a GPU then does so. */
   readonly takesBytes?: boolean;
+  /** Null and absent where nothing of that kind comes again. */
+  readonly keeping?: Keeping | null;
   /**
    * Runs under the trainer's autocast and scope. With a `share`, `batch` is this process's part: the losses of all, weighted by their counted
    * pictures, make that of the whole batch.

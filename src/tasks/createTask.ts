@@ -8,7 +8,7 @@ import { addTraining } from '../data/merge.js';
 import type { Dataset } from '../data/types.js';
 import { loadTraining } from '../data/validation.js';
 import { VOTES_FILE } from '../data/votesFile.js';
-import type { Preprocessing } from '../image/preprocess.js';
+import type { Colour } from '../image/preprocess.js';
 import { createPretrainModel, createPretrainTask } from '../pretrain/pretrainTask.js';
 import { readDescription } from '../task/modelDescription.js';
 import { prepareEngine } from '../task/prepareEngine.js';
@@ -22,11 +22,10 @@ import { createUaFerModel, createUaFerTask } from '../uafer/uaferTask.js';
 export function createTask(asked: TrainConfig): Task {
   const config = prepareEngine(asked);
   const dataset = trainingData(config);
-  const task =
-    config.task === 'pretrain'
-      ? createPretrainTask(config, dataset)
-      : createUaFerTask(config, dataset, readClip(config.clipPath));
-  return { ...task, preprocessing: coloured(task.preprocessing, config, config.clipPath) };
+  const colour = colourOf(config, config.clipPath);
+  if (config.task !== 'pretrain') return createUaFerTask(config, dataset, readClip(config.clipPath), { colour });
+  const task = createPretrainTask(config, dataset);
+  return { ...task, preprocessing: { ...task.preprocessing, ...(colour && { colour }) } };
 }
 
 /** A network, and what an export needs of it; its weights may be put in place before that is asked for. */
@@ -49,14 +48,14 @@ export function createModel(
     config.task === 'pretrain'
       ? createPretrainModel(config, classes)
       : createUaFerModel(config, classes, clip ?? readClip(config.clipPath));
-  return { ...model, preprocessing: coloured(model.preprocessing, config, clipPath) };
+  const colour = colourOf(config, clipPath);
+  return { ...model, preprocessing: { ...model.preprocessing, ...(colour && { colour }) } };
 }
 
-/** In the colours that the settings say, or else the weights that a model starts from. */
-function coloured(preprocessing: Preprocessing, { data }: TrainConfig, weights: string): Preprocessing {
-  if (data.colour !== 'auto') return { ...preprocessing, colour: data.colour };
-  const colour = weights === '' ? undefined : readDescription(weights)?.preprocessing.colour;
-  return colour ? { ...preprocessing, colour } : preprocessing;
+/** The colours that the settings say, or else the weights that a model starts from; undefined for the data set's own. */
+function colourOf({ data }: TrainConfig, weights: string): Colour | undefined {
+  if (data.colour !== 'auto') return data.colour;
+  return weights === '' ? undefined : readDescription(weights)?.preprocessing.colour;
 }
 
 function trainingData({ task, dataset: name, dataPath, data, loss }: TrainConfig): Dataset {

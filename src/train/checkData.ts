@@ -5,6 +5,7 @@ import { checkPictures } from '../data/checkPictures.js';
 import { transformFor } from '../data/datasets.js';
 import type { Dataset, Sample } from '../data/types.js';
 import type { TrainingEvent } from '../run/messages.js';
+import { shown } from '../shown.js';
 import type { Task } from '../task/task.js';
 import type { TrainHooks } from './run.js';
 
@@ -15,7 +16,11 @@ const TOLD_EVERY = 100;
  * Tells the pictures, classes and split of a task, and reads every picture's header. Throws `DATA`, `IMAGE` and `INTERRUPTED` as
  * `checkPictures` does.
  */
-export async function checkData({ dataset, preprocessing }: Task, config: TrainConfig, hooks: TrainHooks): Promise<void> {
+export async function checkData(
+  { dataset, preprocessing, keeping }: Task,
+  config: TrainConfig,
+  hooks: TrainHooks,
+): Promise<void> {
   const { onEvent: emit = () => {}, shouldStop = () => false } = hooks;
   const { augment, centerCrop, allowUnreadable } = config.data;
   const choice = { dataset: config.dataset, preprocessing, train: true, augment, centerCrop };
@@ -28,6 +33,11 @@ export async function checkData({ dataset, preprocessing }: Task, config: TrainC
     },
     shouldStop,
   });
+  if (keeping) {
+    const { what, file, variants } = keeping;
+    const [there, all] = [keeping.count(), variants * dataset.train.length];
+    emit({ kind: 'log', text: `${there} of ${all} ${what} are kept in ${shown(file)}.` });
+  }
   if (oblong === 0) return;
   const are = counted(oblong, 'picture is', 'pictures are');
   emit({

@@ -268,13 +268,17 @@ function tellUnreadable({ train, test, session, emit }: Run): void {
   }
 }
 
-/** What there is to say about the pictures that are kept on the disk, each kind once for both parts. */
-function tellKept({ train, test, session, emit }: Run): void {
-  for (const [kind, text] of [...train.notes, ...test.notes]) {
-    if (session.keptNotes.has(kind)) continue;
-    session.keptNotes.add(kind);
-    emit({ kind: 'log', text });
-  }
+/** What there is to say about what is kept of pictures on the disk, each sentence once. */
+function tellKept({ train, test, task, session, emit }: Run): void {
+  const told = (notes: ReadonlyMap<string, string>, of: string) => {
+    for (const [kind, text] of notes) {
+      if (session.keptNotes.has(`${of} ${kind}`)) continue;
+      session.keptNotes.add(`${of} ${kind}`);
+      emit({ kind: 'log', text });
+    }
+  };
+  for (const { notes } of [train, test]) told(notes, 'pictures');
+  if (task.keeping) told(task.keeping.notes, task.keeping.what);
 }
 
 /** The best so far with this evaluation counted; an equal later one does not replace it. */

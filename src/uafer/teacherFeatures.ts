@@ -1,9 +1,8 @@
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
+import type { KeptFeatures } from './keptFeatures.js';
 
 /** Enough for 260,000 pictures and their mirrors at 512 features. */
 const MOST_BYTES = 2 ** 30;
-/** Each picture as it is and mirrored. */
-const VARIANTS = 2;
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** What the frozen CLIP says of pictures, kept for the epochs that follow. */
@@ -19,25 +18,36 @@ export interface TeacherFeatures {
 
 /**
  * Whether keeping takes less time than computing anew from the frozen blocks' output on. Kept features are computed from the picture on, once for
- * each variant; the student's frozen blocks, which the teacher shares, have to be computed in any case.
+ * each of its `variants`; the student's frozen blocks, which the teacher shares, have to be computed in any case. What is on the disk already makes no
+ * difference: a run that goes on must do as it did.
  */
-export function worthKeeping({ layers, fixLayer, epochs }: { layers: number; fixLayer: number; epochs: number }): boolean {
-  return (layers - Math.max(0, fixLayer)) * epochs > layers * VARIANTS;
+export function worthKeeping(plan: { layers: number; fixLayer: number; epochs: number; variants: number }): boolean {
+  const { layers, fixLayer, epochs, variants } = plan;
+  return (layers - Math.max(0, fixLayer)) * epochs > layers * variants;
 }
 
 /**
- * Keeps what `encode` says of each picture. On the CPU it is asked for one picture at a time, which is as quick as many there since what a block makes
- * stays in the processor's cache: so a feature doesn't depend on the pictures beside it, and a run has the same bits whatever was kept before
- * (a resumed one begins with nothing).
+ * Keeps what `encode` says of each picture, in memory and in `disk`. On the CPU it is asked for one picture at a time, which is as quick as many there
+ * since what a block makes stays in the processor's cache: so a feature doesn't depend on the pictures beside it, and a run has the same bits
+ * whatever was kept before (a resumed one begins with what is on the disk).
  *
  * @param encode images (B, 3, S, S) to CLS features (B, D)
  */
-export function createTeacherFeatures(encode: (images: Tensor) => Tensor, mostBytes = MOST_BYTES): TeacherFeatures {
+export function createTeacherFeatures(
+  encode: (images: Tensor) => Tensor,
+  { mostBytes = MOST_BYTES, disk = null }: { mostBytes?: number; disk?: KeptFeatures | null } = {},
+): TeacherFeatures {
   const kept = new Map<number, Float32Array>();
+  const room = (row: Float32Array) => (kept.size + 1) * row.length * BYTES <= mostBytes;
   return {
     of: (images, keys) => {
-      const missing = [...new Map(keys.map((key, place) => [key, place]))].filter(([key]) => !kept.has(key));
-      const made = new Map<number, Float32Array>();
+      const wanted = new Map(keys.map((key, place) => [key, place]));
+      const found = new Map<number, Float32Array>();
+      for (const key of wanted.keys()) {
+        const row = kept.get(key) ?? disk?.find(key);
+        if (row) found.set(key, row);
+      }
+      const missing = [...wanted].filter(([key]) => !found.has(key));
       const atOnce = images.device === 'cpu' ? 1 : missing.length;
       for (let i = 0; i < missing.length; i += atOnce) {
         const group = missing.slice(i, i + atOnce);
@@ -46,11 +56,17 @@ export function createTeacherFeatures(encode: (images: Tensor) => Tensor, mostBy
           images,
           group.map(([, place]) => place),
         );
-        for (const [j, [key]] of group.entries()) made.set(key, rows[j] as Float32Array);
+        for (const [j, [key]] of group.entries()) {
+          const row = rows[j] as Float32Array;
+          found.set(key, row);
+          disk?.keep(key, row);
+        }
       }
-      for (const [key, row] of made) if ((kept.size + 1) * row.length * BYTES <= mostBytes) kept.set(key, row);
-      const rows = keys.map((key) => (kept.get(key) ?? made.get(key)) as Float32Array);
-      return joined(rows, images.device);
+      for (const [key, row] of found) if (!kept.has(key) && room(row)) kept.set(key, row);
+      return joined(
+        keys.map((key) => found.get(key) as Float32Array),
+        images.device,
+      );
     },
   };
 }

@@ -5,8 +5,9 @@ import { createFeatureTap } from '../clip/taps.js';
 import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeCls, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
-import { preprocessingFor } from '../data/datasets.js';
-import type { Batch, Dataset } from '../data/types.js';
+import { variantsOf } from '../data/augment.js';
+import { preprocessingFor, transformFor } from '../data/datasets.js';
+import type { Batch, Dataset, Sample } from '../data/types.js';
 import { voteCounts } from '../data/voteCounts.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
@@ -16,6 +17,7 @@ import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
   isRunningStatistic,
+  type Keeping,
   type LossParts,
   type Model,
   type Moment,
@@ -25,12 +27,13 @@ import {
 import { dirichlet, dirichletOf } from './evidence.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
 import { localAffinities } from './heatmap.js';
+import { keptFeatures } from './keptFeatures.js';
 import { classificationLoss, distillationLoss, opinionsLoss, type Targets } from './losses.js';
 import { blended, mixed, reversed } from './mixup.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
 import { fusesOpinions, opinionsOf } from './opinions.js';
 import { scaleOf } from './relationScale.js';
-import { createTeacherFeatures, worthKeeping } from './teacherFeatures.js';
+import { createTeacherFeatures, type TeacherFeatures, worthKeeping } from './teacherFeatures.js';
 
 export interface UaFerTaskOptions {
   /**
@@ -38,6 +41,8 @@ export interface UaFerTaskOptions {
    * the texts are computed once, and the teacher shares the frozen blocks with the student.
    */
   recompute?: boolean;
+  /** The colours of the pictures, where they aren't the data set's. */
+  colour?: Model['preprocessing']['colour'] | undefined;
 }
 
 /**
@@ -62,14 +67,19 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const { groups } = parameterGroups(trainableShapes(model.state), { ...config.optimizer, layers, stemLayers });
   const distils = config.loss.distillation !== 'none';
   const teacher = distils ? teacherOf(model, new Set(groups.flatMap(({ names }) => names))) : null;
+  const answers = answering(model, dataset.classes, config);
+  const preprocessing = { ...answers.preprocessing, ...(options.colour && { colour: options.colour }) };
+  const kept = teacher && !options.recompute ? keptOf(teacher, dataset.train, config, preprocessing) : null;
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
-    : sharing(model, teacher, config.optimizer);
+    : sharing(model, teacher, kept?.features ?? null, config.optimizer);
   return {
-    ...answering(model, dataset.classes, config),
+    ...answers,
+    preprocessing,
     dataset,
     groups,
     takesBytes: true,
+    keeping: kept?.keeping ?? null,
     loss: (batch, moment, share) => lossOf(teach, dataset, config, batch, moment, share),
   };
 }
@@ -141,10 +151,9 @@ function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
 function sharing(
   model: UaFer,
   teacher: VisionTower | null,
-  { fixLayer, epochs }: Pick<TrainConfig['optimizer'], 'fixLayer' | 'epochs'>,
+  kept: TeacherFeatures | null,
+  { fixLayer }: Pick<TrainConfig['optimizer'], 'fixLayer'>,
 ): Teach {
-  const keeps = teacher && worthKeeping({ layers: model.tower.architecture.layers, fixLayer, epochs });
-  const kept = keeps ? createTeacherFeatures((images) => encodeCls(teacher, embed(teacher, images))) : null;
   return (images, keys) =>
     scope(() => {
       const known = kept && keys ? kept.of(images, keys) : null;
@@ -158,6 +167,35 @@ function sharing(
       const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
       return { student, teacher: cls };
     });
+}
+
+/** What is kept of what the teacher says of the pictures; null where they don't come again, or it isn't worth it. */
+function keptOf(
+  teacher: VisionTower,
+  samples: readonly Sample[],
+  config: TrainConfig,
+  preprocessing: Model['preprocessing'],
+): { features: TeacherFeatures; keeping: Keeping | null } | null {
+  const { data, device, precision, optimizer } = config;
+  const transform = transformFor({ ...data, dataset: config.dataset, preprocessing, train: true });
+  const variants = variantsOf(transform.augment);
+  const { layers } = teacher.architecture;
+  if (data.mixup > 0 || !Number.isFinite(variants) || !worthKeeping({ layers, ...optimizer, variants })) return null;
+  const disk = keptFeatures({ teacher, samples, transform, precision, device, size: data.cachePictures });
+  const features = createTeacherFeatures((images) => encodeCls(teacher, embed(teacher, images)), { disk });
+  if (!disk) return { features, keeping: null };
+  const keys = samples.flatMap((_, i) => Array.from({ length: variants }, (_, variant) => 2 * i + variant));
+  return {
+    features,
+    keeping: {
+      what: 'features of the teacher',
+      file: disk.file,
+      variants,
+      count: () => keys.filter((key) => disk.find(key)).length,
+      keep: (batch) => void features.of(imagesOf(batch, config), keysOf(batch) ?? []),
+      notes: disk.notes,
+    },
+  };
 }
 
 /** The original's way: texts and teacher from the start, at every step. */

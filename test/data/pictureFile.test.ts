@@ -6,7 +6,7 @@ import {
   PAGE,
   readPage,
   readSlotHeader,
-  readSlotPixels,
+  readSlotPayload,
   SLOT_HEADER,
   SLOTS,
   slotBytes,
@@ -57,7 +57,7 @@ describe('a slot', () => {
         expect(slot).toHaveLength(slotBytes(pixels.length));
         expect(slot.length % PAGE).toBe(0);
         expect(readSlotHeader(slot)).toEqual({ name: slotName(path), ...stamp });
-        expect(Buffer.from(readSlotPixels(slot, pixels.length) as Uint8Array).equals(pixels)).toBe(true);
+        expect(Buffer.from(readSlotPayload(slot, pixels.length) as Uint8Array).equals(pixels)).toBe(true);
       }),
     );
   });
@@ -67,10 +67,10 @@ describe('a slot', () => {
       fc.property(stamps, pictures, fc.nat(), fc.integer({ min: 1, max: 255 }), (stamp, pixels, place, by) => {
         const slot = writeSlot(slotName('a.png'), stamp, pixels);
         const end = SLOT_HEADER + pixels.length;
-        expect(readSlotPixels(slot.subarray(0, place % end), pixels.length)).toBeNull();
+        expect(readSlotPayload(slot.subarray(0, place % end), pixels.length)).toBeNull();
         const at = 4 + (place % (end - 4));
         slot[at] = (slot[at] as number) ^ by;
-        expect(readSlotPixels(slot, pixels.length)).toBeNull();
+        expect(readSlotPayload(slot, pixels.length)).toBeNull();
       }),
     );
   });

@@ -39,17 +39,18 @@ it('asks for each picture and variant once, and gives each its own', () => {
 
 it('keeps as many as fit, and asks anew for the others', () => {
   const { asked, encode } = counted();
-  const features = createTeacherFeatures(encode, 2 * 2 * Float32Array.BYTES_PER_ELEMENT);
+  const features = createTeacherFeatures(encode, { mostBytes: 2 * 2 * Float32Array.BYTES_PER_ELEMENT });
   const of = (numbers: number[], keys: number[]) => scope(() => toArray(features.of(pictures(...numbers), keys)));
   for (let epoch = 0; epoch < 2; epoch++) expect(of([1, 2, 3], [2, 4, 6])).toEqual([1, 2, 2, 4, 3, 6]);
   expect(asked).toEqual([1, 2, 3, 3]);
 });
 
-it('pays where the epochs are enough for both variants of each picture', () => {
-  expect(worthKeeping({ layers: 12, fixLayer: 2, epochs: 50 })).toBe(true);
-  expect(worthKeeping({ layers: 12, fixLayer: -1, epochs: 2 })).toBe(false);
-  expect(worthKeeping({ layers: 12, fixLayer: 8, epochs: 6 })).toBe(false);
-  expect(worthKeeping({ layers: 12, fixLayer: 8, epochs: 7 })).toBe(true);
+it('pays where the epochs are enough for all variants of each picture', () => {
+  expect(worthKeeping({ layers: 12, fixLayer: 2, epochs: 50, variants: 2 })).toBe(true);
+  expect(worthKeeping({ layers: 12, fixLayer: -1, epochs: 2, variants: 2 })).toBe(false);
+  expect(worthKeeping({ layers: 12, fixLayer: -1, epochs: 2, variants: 1 })).toBe(true);
+  expect(worthKeeping({ layers: 12, fixLayer: 8, epochs: 6, variants: 2 })).toBe(false);
+  expect(worthKeeping({ layers: 12, fixLayer: 8, epochs: 7, variants: 2 })).toBe(true);
 });
 
 const COUNT = 5;
