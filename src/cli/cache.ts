@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { resolveConfig } from '../config/resolve.js';
 import { counted } from '../counted.js';
-import { bytesKept, parseKeptSize } from '../data/keptPictures.js';
+import { bytesKept, ENDINGS, parseKeptSize } from '../data/keptPictures.js';
 import { UaferError } from '../errors.js';
 import { keptPicturesFolder } from '../paths.js';
 import { createProgress } from '../progress.js';
@@ -57,8 +57,9 @@ async function cacheCommand(options: CacheOptions & OptionValues): Promise<void>
   if (parseKeptSize(config.data.cachePictures) === 0)
     throw new UaferError('USAGE', '--cache-pictures off keeps nothing: name a size, such as 8GB, or leave it out.');
   const task = createTask(config);
-  const { keeping, dataset } = task;
-  if (!keeping) note('What the teacher says of the pictures is not kept: in such a run it would not come again often enough.');
+  const { keeping = [], dataset } = task;
+  if (keeping.length === 0)
+    note('What the teacher says of the pictures is not kept: in such a run it would not come again often enough.');
   const stopSignal = abortOnInterrupt(() => note('Stopping after this batch. Ctrl-C again stops at once.'));
   const total = dataset.train.length + dataset.test.length;
   const progress = createProgress({ label: 'keeping', total, unit: 'pictures', quiet: options.quiet ?? false });
@@ -69,12 +70,12 @@ async function cacheCommand(options: CacheOptions & OptionValues): Promise<void>
   for (const reason of result.unreadable.values()) note(`Left out: ${reason}`);
   for (const text of result.notes) note(text);
   const folder = keptPicturesFolder();
-  const features = keeping?.count() ?? 0;
-  const bytes = bytesKept(folder);
   const { finished, pictures } = result;
-  if (options.json) printJson({ folder, pictures, features, bytes, finished });
-  const both = keeping ? `${counted(pictures, 'picture')} and ${features} ${keeping.what}` : counted(pictures, 'picture');
-  note(`${both} are in ${shown(folder)}, which takes ${(bytes / 1e6).toFixed(0)} MB.`);
+  const kept = keeping.map(({ what, file, count }) => ({ what, file, ...count() }));
+  const bytes = bytesKept(folder, ENDINGS);
+  if (options.json) printJson({ folder, pictures, kept, bytes, finished });
+  const all = [counted(pictures, 'picture'), ...kept.map(({ what, there }) => `${there} ${what}`)];
+  note(`${all.join(' and ')} are in ${shown(folder)}, which takes ${(bytes / 1e6).toFixed(0)} MB.`);
   if (!finished) note('Stopped. The same command goes on.');
   if (result.full) process.exitCode = 1;
   if (!finished) process.exitCode = 130;

@@ -1,3 +1,4 @@
+import { variantsOf } from '../data/augment.js';
 import { type DatasetRow, datasetRow } from '../data/datasets.js';
 import type { TrainConfig } from './schema.js';
 import { takesVotes } from './takesVotes.js';
@@ -23,12 +24,12 @@ function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
     ...Object.keys(loss).map((name) => `loss.${name}`),
     ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
   ];
-  const found = [...paths, 'data.mixup', 'data.countedVotes'].map((path) => ({ path, why }));
+  const found = [...paths, 'data.mixup', 'data.countedVotes', 'data.cachePrefix'].map((path) => ({ path, why }));
   if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
   return found;
 }
 
-function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
+function inUaFer({ loss, model, data, dataset, optimizer }: TrainConfig): Ineffective[] {
   const found: Ineffective[] = [];
   const add = (why: string, ...paths: string[]) => found.push(...paths.map((path) => ({ path, why })));
   const evidential = loss.lossFunction === 'edl';
@@ -60,6 +61,11 @@ function inUaFer({ loss, model, data, dataset }: TrainConfig): Ineffective[] {
   if (!fuses) add('opinions are not fused', 'loss.lambdaBranch');
   if (loss.lossFunction !== 'ce') add(`only ce has a choice, and the loss is ${loss.lossFunction}`, 'loss.target');
   if (loss.lossFunction !== 'dm') add('the loss is not the likelihood of the votes', 'data.countedVotes');
+  const augment = data.augment === 'default' ? datasetRow(dataset).augment : data.augment;
+  if (optimizer.fixLayer < 0) add('no block is frozen', 'data.cachePrefix');
+  else if (data.mixup > 0) add('pictures are mixed', 'data.cachePrefix');
+  else if (!Number.isFinite(variantsOf(augment)))
+    add(`the augmentation ${augment} makes another picture in every epoch`, 'data.cachePrefix');
   if (loss.distillation === 'none') add('nothing is distilled', 'loss.lambdaKd');
   else if (loss.lambdaKd === 0) add('distillation has no weight', 'loss.distillation');
   if (model.branch !== 'both') add(`only the ${model.branch} scores are used`, 'model.alpha');

@@ -172,6 +172,11 @@ const dataSchema = z.strictObject({
     .describe(
       'what decoded pictures may take on the disk (in UAFER_PICTURES, by default ~/.cache/uafer/pictures), for all runs; off decodes them in every epoch',
     ),
+  cachePrefix: oneOf('off', 'fp32', 'bf16')
+    .default('off')
+    .describe(
+      'keeps the output of the frozen blocks on the disk too, where the augmentation has few variants: ViT-B/16 600 KB a picture and variant, or half of that rounded to bf16',
+    ),
 });
 
 const runSchema = z.strictObject({

@@ -64,14 +64,18 @@ export type KeptNotes = Map<'damaged' | 'stopped', string>;
 export interface KeptPictures {
   /** What is kept of a picture (of pixels S x S RGB bytes), not to be written to; undefined when it has to be made. */
   find(path: string, stamp: PictureStamp, variant?: string): Uint8Array | undefined;
+  /** Whether something is kept of it, which may be found damaged. */
+  has(path: string, stamp: PictureStamp, variant?: string): boolean;
   /** Keeps that, unless there is no room. */
   keep(path: string, stamp: PictureStamp, payload: Uint8Array, variant?: string): void;
   /** What has come up so far. */
   readonly notes: KeptNotes;
 }
 
-/** Of files of pixels, and of features. */
-const ENDINGS = ['.pictures', '.features'] as const;
+/** Of files of pixels, and of features, which have a limit together. */
+const LIMITED = ['.pictures', '.features'];
+/** Of all files: of tokens too, which take what there is. */
+export const ENDINGS: readonly string[] = [...LIMITED, '.tokens'];
 /** Slots that are looked at for a picture: with `SLOTS` half full, far more than it takes. */
 const PROBES = 64;
 /** What stays free on the disk for checkpoints and whatever else is written: pictures can be made anew, those can't. */
@@ -105,7 +109,7 @@ export function keptPicturesOptions(
 /** Everything that decides what is kept of a picture beside its source: `facts`, and what decodes. */
 interface Kind extends Pick<KeptPicturesOptions, 'payloadBytes' | 'limit' | 'words'> {
   name: string;
-  ending: (typeof ENDINGS)[number];
+  ending: string;
   facts: object;
 }
 
@@ -156,21 +160,32 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
   let others: number;
   try {
     descriptor = openFile(options, noteDamage);
-    others = bytesKept(dirname(file), file);
+    others = bytesKept(dirname(file), LIMITED, file);
   } catch (error) {
     stop(reasonOf(error));
-    return { find: () => undefined, keep: () => {}, notes };
+    return { has: () => false, find: () => undefined, keep: () => {}, notes };
   }
   const stride = slotBytes(payloadBytes);
   const place = (slot: number) => PAGE + slot * stride;
 
+  function* statesFrom(first: number) {
+    for (let i = 0; i < PROBES; i++) {
+      const slot = (first + i) % SLOTS;
+      yield { slot, state: readSlotHeader(readAt(descriptor, place(slot), SLOT_HEADER)) };
+    }
+  }
+  const holds = (path: string, stamp: PictureStamp, variant = '') => {
+    const name = slotName(resolve(path) + variant);
+    for (const { state } of statesFrom(firstSlot(name))) {
+      if (state === 'empty') return false;
+      if (state !== 'damaged' && state.name.equals(name)) return state.size === stamp.size && state.time === stamp.time;
+    }
+    return false;
+  };
   /** Where a picture's payload is, or where it may be put; null where all slots are taken. */
   const search = (path: string, stamp: PictureStamp, variant = '') => {
     const name = slotName(resolve(path) + variant);
-    const first = firstSlot(name);
-    for (let i = 0; i < PROBES; i++) {
-      const slot = (first + i) % SLOTS;
-      const state = readSlotHeader(readAt(descriptor, place(slot), SLOT_HEADER));
+    for (const { slot, state } of statesFrom(firstSlot(name))) {
       if (state === 'empty') return { name, slot, payload: null, damaged: false, fresh: true };
       if (state === 'damaged') return { name, slot, payload: null, damaged: true, fresh: false };
       if (!state.name.equals(name)) continue;
@@ -198,6 +213,7 @@ export function openKeptPictures(options: KeptPicturesOptions, reserve = RESERVE
   };
   return {
     notes,
+    has: (path, stamp, variant) => guarded(stop, () => holds(path, stamp, variant)) ?? false,
     find: (path, stamp, variant) => guarded(stop, () => search(path, stamp, variant)?.payload ?? undefined),
     keep: (path, stamp, payload, variant) =>
       guarded(stop, () => {
@@ -268,11 +284,11 @@ function openInItsPlace({ file, descriptor, page, whole }: Wrong, noteDamage: (w
   return made;
 }
 
-/** Bytes on the disk of all that is kept of pictures, but for the file `except`. */
-export function bytesKept(folder: string, except?: string): number {
+/** Bytes on the disk of what is kept of pictures, in files of these endings but for the file `except`. */
+export function bytesKept(folder: string, endings: readonly string[], except?: string): number {
   const files = readdirSync(folder)
     .map((name) => join(folder, name))
-    .filter((path) => ENDINGS.some((ending) => path.endsWith(ending)) && path !== except);
+    .filter((path) => endings.some((ending) => path.endsWith(ending)) && path !== except);
   return files.reduce((sum, path) => sum + 512 * (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0), 0);
 }
 

@@ -142,6 +142,7 @@ const YOUNGER_THAN_HASH = [
   'data.colour',
   'data.countedVotes',
   'data.mixup',
+  'data.cachePrefix',
   'data.ferplusTest',
   'data.subjectPattern',
   'data.validShare',

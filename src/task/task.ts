@@ -80,10 +80,12 @@ export interface Keeping {
   readonly file: string;
   /** Of each picture: as it is, and mirrored where there are two. */
   readonly variants: number;
-  /** How many are there. */
-  count(): number;
+  /** How many there are now, and at most. */
+  count(): { there: number; all: number };
   /** Keeps what is missing of a batch that names its `variants`. Runs under the caller's autocast and scope. */
   keep(batch: Batch): void;
+  /** Nothing is found and kept any more: for a run whose pictures are made in another way than the task says. */
+  close(): void;
   /** What there is to say of damage and of a full disk, by kind. */
   readonly notes: ReadonlyMap<string, string>;
 }
@@ -98,8 +100,7 @@ export interface Task extends Model {
   readonly groups: readonly ParameterGroup[];
   /** Whether it takes batches that hold `bytes` in place of images, as `src/task/pictures.ts` makes pictures of; a GPU then does so. */
   readonly takesBytes?: boolean;
-  /** Null and absent where nothing of that kind comes again. */
-  readonly keeping?: Keeping | null;
+  readonly keeping?: readonly Keeping[];
   /**
    * Runs under the trainer's autocast and scope. With a `share`, `batch` is this process's part: the losses of all, weighted by their counted
    * pictures, make that of the whole batch.

@@ -17,7 +17,7 @@ const TOLD_EVERY = 100;
  * `checkPictures` does.
  */
 export async function checkData(
-  { dataset, preprocessing, keeping }: Task,
+  { dataset, preprocessing, keeping = [] }: Task,
   config: TrainConfig,
   hooks: TrainHooks,
 ): Promise<void> {
@@ -33,9 +33,8 @@ export async function checkData(
     },
     shouldStop,
   });
-  if (keeping) {
-    const { what, file, variants } = keeping;
-    const [there, all] = [keeping.count(), variants * dataset.train.length];
+  for (const { what, file, count } of keeping) {
+    const { there, all } = count();
     emit({ kind: 'log', text: `${there} of ${all} ${what} are kept in ${shown(file)}.` });
   }
   if (oblong === 0) return;

@@ -43,7 +43,7 @@ export async function keepAhead(task: Task, config: TrainConfig, hooks: KeepAhea
     const loader = createLoader(samples, config, task.preprocessing, 'test');
     try {
       for await (const batch of loader.epoch(0)) {
-        if (samples === train) keepFeatures(task, config, batch);
+        if (samples === train) keepOf(task, config, batch);
         pictures += batch.labels.length;
         done += config.optimizer.testBatchSize;
         onProgress(Math.min(done, train.length + test.length), train.length + test.length);
@@ -53,7 +53,8 @@ export async function keepAhead(task: Task, config: TrainConfig, hooks: KeepAhea
       await loader.close();
     }
     for (const [path, reason] of loader.unreadable) unreadable.set(path, reason);
-    for (const [kind, text] of [...loader.notes, ...(task.keeping?.notes ?? [])]) {
+    const told = [loader.notes, ...(task.keeping ?? []).map((each) => each.notes)];
+    for (const [kind, text] of told.flatMap((each) => [...each])) {
       full ||= kind === 'stopped';
       notes.add(text);
     }
@@ -63,10 +64,11 @@ export async function keepAhead(task: Task, config: TrainConfig, hooks: KeepAhea
   return { finished: true, pictures, unreadable, full, notes: [...notes] };
 }
 
-function keepFeatures({ keeping }: Task, config: TrainConfig, batch: Batch): void {
-  if (!keeping) return;
-  const variants = keeping.variants === 2 ? [batch, mirrored(batch)] : [batch];
-  for (const variant of variants) noGrad(() => scope(() => inPrecision(config, () => keeping.keep(variant))));
+function keepOf({ keeping = [] }: Task, config: TrainConfig, batch: Batch): void {
+  for (const { variants, keep } of keeping) {
+    const seen = variants === 2 ? [batch, mirrored(batch)] : [batch];
+    for (const variant of seen) noGrad(() => scope(() => inPrecision(config, () => keep(variant))));
+  }
 }
 
 /** The same pictures with left and right changed, as the augmentation `flip` has them. */

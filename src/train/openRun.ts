@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import type { TrainConfig } from '../config/schema.js';
 import { createLoader } from '../data/loader.js';
 import { createGradientReducer } from '../engine/index.js';
@@ -66,6 +67,8 @@ function openLocked(task: Task, config: TrainConfig, hooks: TrainHooks, lock: Ru
   // A run goes on with the pictures that it began with, also one that was begun before models said how theirs are made.
   const ownPreprocessing = resume && leads ? checkpointPreprocessing(folder, task) : task.preprocessing;
   const { progress, preprocessing } = processes.told({ progress: own, preprocessing: ownPreprocessing });
+  // What is kept is of pictures as the task says.
+  if (!isDeepStrictEqual(preprocessing, task.preprocessing)) for (const { close } of task.keeping ?? []) close();
   if (resume) shareState(processes, { task, optimizer, ema, device: config.device });
   const shard = group ? { ...processes, pairs: mixesPairs(config) } : undefined;
   const now = seconds();

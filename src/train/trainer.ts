@@ -278,7 +278,7 @@ function tellKept({ train, test, task, session, emit }: Run): void {
     }
   };
   for (const { notes } of [train, test]) told(notes, 'pictures');
-  if (task.keeping) told(task.keeping.notes, task.keeping.what);
+  for (const { notes, what } of task.keeping ?? []) told(notes, what);
 }
 
 /** The best so far with this evaluation counted; an equal later one does not replace it. */

@@ -5,9 +5,8 @@ import { createFeatureTap } from '../clip/taps.js';
 import { type Clip, clipOf } from '../clip/towers.js';
 import { embed, encodeCls, throughBlocks, type VisionTower } from '../clip/vision.js';
 import type { TrainConfig } from '../config/schema.js';
-import { variantsOf } from '../data/augment.js';
-import { preprocessingFor, transformFor } from '../data/datasets.js';
-import type { Batch, Dataset, Sample } from '../data/types.js';
+import { preprocessingFor } from '../data/datasets.js';
+import type { Batch, Dataset } from '../data/types.js';
 import { voteCounts } from '../data/voteCounts.js';
 import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
@@ -17,7 +16,6 @@ import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
   isRunningStatistic,
-  type Keeping,
   type LossParts,
   type Model,
   type Moment,
@@ -27,13 +25,12 @@ import {
 import { dirichlet, dirichletOf } from './evidence.js';
 import { evidentialPrediction } from './evidentialPrediction.js';
 import { localAffinities } from './heatmap.js';
-import { keptFeatures } from './keptFeatures.js';
+import { type Kept, keptOf, keysOf, NOTHING_KEPT } from './keeping.js';
 import { classificationLoss, distillationLoss, opinionsLoss, type Targets } from './losses.js';
 import { blended, mixed, reversed } from './mixup.js';
 import { classTexts, createUaFer, forward, forwardTokens, towerOf, type UaFer, type UaFerOutput } from './model.js';
 import { fusesOpinions, opinionsOf } from './opinions.js';
 import { scaleOf } from './relationScale.js';
-import { createTeacherFeatures, type TeacherFeatures, worthKeeping } from './teacherFeatures.js';
 
 export interface UaFerTaskOptions {
   /**
@@ -69,17 +66,17 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const teacher = distils ? teacherOf(model, new Set(groups.flatMap(({ names }) => names))) : null;
   const answers = answering(model, dataset.classes, config);
   const preprocessing = { ...answers.preprocessing, ...(options.colour && { colour: options.colour }) };
-  const kept = teacher && !options.recompute ? keptOf(teacher, dataset.train, config, preprocessing) : null;
+  const kept = options.recompute ? NOTHING_KEPT : keptOf({ student: model.tower, teacher }, dataset, config, preprocessing);
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
-    : sharing(model, teacher, kept?.features ?? null, config.optimizer);
+    : sharing(model, teacher, kept, config.optimizer);
   return {
     ...answers,
     preprocessing,
     dataset,
     groups,
     takesBytes: true,
-    keeping: kept?.keeping ?? null,
+    keeping: kept.keeping,
     loss: (batch, moment, share) => lossOf(teach, dataset, config, batch, moment, share),
   };
 }
@@ -145,57 +142,32 @@ function teacherOf(model: UaFer, trained: ReadonlySet<string>): VisionTower {
 
 /**
  * Student and teacher have the same weights in what is frozen and see the same pictures, so they share its result: exactly the
- * numbers of computing it twice. Of the teacher's last block only what its class token needs is computed. With `fixLayer` f that is the embedding and the first f blocks; with -1 nothing. Of pictures that come again what the
- * teacher says is kept (`teacherFeatures.ts`): the same but for rounding.
+ * numbers of computing it twice. Of the teacher's last block only what its class token needs is computed. With `fixLayer` f that is the embedding
+ * and the first f blocks; with -1 nothing. Of pictures that come again what the teacher says is kept, and with `--cache-prefix` what the frozen
+ * blocks give (`keeping.ts`): the same but for rounding.
  */
 function sharing(
   model: UaFer,
   teacher: VisionTower | null,
-  kept: TeacherFeatures | null,
+  kept: Kept,
   { fixLayer }: Pick<TrainConfig['optimizer'], 'fixLayer'>,
 ): Teach {
   return (images, keys) =>
     scope(() => {
-      const known = kept && keys ? kept.of(images, keys) : null;
+      const known = kept.features && keys ? kept.features.of(images, keys) : null;
       if (fixLayer < 0)
         return {
           student: forward(model, images, model.text.unit),
           teacher: known ?? (teacher && noGrad(() => encodeCls(teacher, embed(teacher, images)))),
         };
-      const shared = noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
+      const shared =
+        kept.tokens && keys
+          ? kept.tokens.of(images, keys)
+          : noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
       const cls = known ?? (teacher && noGrad(() => encodeCls(teacher, shared, fixLayer)));
       const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
       return { student, teacher: cls };
     });
-}
-
-/** What is kept of what the teacher says of the pictures; null where they don't come again, or it isn't worth it. */
-function keptOf(
-  teacher: VisionTower,
-  samples: readonly Sample[],
-  config: TrainConfig,
-  preprocessing: Model['preprocessing'],
-): { features: TeacherFeatures; keeping: Keeping | null } | null {
-  const { data, device, precision, optimizer } = config;
-  const transform = transformFor({ ...data, dataset: config.dataset, preprocessing, train: true });
-  const variants = variantsOf(transform.augment);
-  const { layers } = teacher.architecture;
-  if (data.mixup > 0 || !Number.isFinite(variants) || !worthKeeping({ layers, ...optimizer, variants })) return null;
-  const disk = keptFeatures({ teacher, samples, transform, precision, device, size: data.cachePictures });
-  const features = createTeacherFeatures((images) => encodeCls(teacher, embed(teacher, images)), { disk });
-  if (!disk) return { features, keeping: null };
-  const keys = samples.flatMap((_, i) => Array.from({ length: variants }, (_, variant) => 2 * i + variant));
-  return {
-    features,
-    keeping: {
-      what: 'features of the teacher',
-      file: disk.file,
-      variants,
-      count: () => keys.filter((key) => disk.find(key)).length,
-      keep: (batch) => void features.of(imagesOf(batch, config), keysOf(batch) ?? []),
-      notes: disk.notes,
-    },
-  };
 }
 
 /** The original's way: texts and teacher from the start, at every step. */
@@ -227,11 +199,6 @@ function lossOf(
   if (!teacher) return { loss, parts };
   const distillation = distillationLoss(student.cls, config.loss.distillation === 'unit' ? unitLength(teacher, -1) : teacher);
   return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
-}
-
-/** One number for each picture and variant of it; undefined where there is no end of variants. */
-function keysOf({ indices, variants }: Batch): number[] | undefined {
-  return variants && Array.from(indices, (index, i) => 2 * index + (variants[i] as number));
 }
 
 /** (C) each class's share of a batch that several processes have parts of. */

@@ -74,6 +74,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       centerCrop: false,
       allowUnreadable: false,
       cachePictures: 'off',
+      cachePrefix: 'off',
     },
     run: { logEvery: 1, maxSteps: 0, maxMinutes: 0, patience: 0, checkpointMinutes: 5 },
   };

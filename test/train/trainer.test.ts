@@ -8,7 +8,7 @@ import { readSafetensors, scope, type Tensor, tensor, writeSafetensors } from '#
 import { readCheckpointState } from '#uafer/run/checkpoint.js';
 import type { TrainingEvent } from '#uafer/run/messages.js';
 import { readRunLog } from '#uafer/run/runLog.js';
-import type { Task } from '#uafer/task/task.js';
+import type { Keeping, Task } from '#uafer/task/task.js';
 import type { TrainHooks } from '#uafer/train/run.js';
 import { train } from '#uafer/train/trainer.js';
 import { createLinearTask, type LinearTaskOptions } from '../support/linearTask.js';
@@ -252,6 +252,26 @@ describe('a resumed run', () => {
     expect(third.result.best).toMatchObject({ epoch: 0, value: 6 / 9 });
     expect(modelBytes(out, 'best')).toEqual(bestOfEpochs);
     expect(readdirSync(join(out, 'checkpoints')).sort()).toEqual(['best', 'last']);
+  });
+
+  test('takes nothing that is kept of pictures in other colours than its own', async () => {
+    const config = testConfig(newRun(), { run: { maxSteps: 1 } });
+    await trained(config);
+    const closedOf = async (colour: 'rgb' | 'grey', maxSteps: number) => {
+      let closed = 0;
+      const keeping: Keeping = {
+        ...{ what: 'sums', file: 'sums', variants: 1, notes: new Map(), keep: () => {}, count: () => ({ there: 0, all: 0 }) },
+        close: () => {
+          closed += 1;
+        },
+      };
+      const own = linearTask();
+      const task: Task = { ...own, preprocessing: { ...own.preprocessing, colour }, keeping: [keeping] };
+      await trained({ ...config, run: { ...config.run, maxSteps } }, { resume: true }, task);
+      return closed;
+    };
+    expect(await closedOf('rgb', 2)).toBe(0);
+    expect(await closedOf('grey', 3)).toBe(1);
   });
 
   test('refuses options and data that would change its numbers', async () => {

@@ -18,7 +18,7 @@ import type { VisionTower } from '#uafer/clip/vision.js';
 import { firstSlot, PAGE, SLOT_HEADER, slotBytes, slotName } from '#uafer/data/pictureFile.js';
 import { ops, setThreads, threads } from '#uafer/engine/index.js';
 import { IMAGENET } from '#uafer/image/preprocess.js';
-import { type KeptFeatures, type KeptFeaturesOptions, keptFeatures } from '#uafer/uafer/keptFeatures.js';
+import { type KeptRows, keptFeatures, keptTokens, tokensShape } from '#uafer/uafer/keptOnDisk.js';
 import { fixture } from '../support/fixtures.js';
 
 const before = process.env.UAFER_PICTURES;
@@ -38,7 +38,9 @@ const tower = (): VisionTower => readClip(fixture('tiny2h_clip.safetensors')).vi
 const WIDTH = tower().weights.proj?.shape[1] as number;
 const feature = (first: number) => Float32Array.from({ length: WIDTH }, (_, i) => first + i / 7);
 
-function opened(options: Partial<KeptFeaturesOptions> = {}): KeptFeatures {
+type Options = Parameters<typeof keptFeatures>[0];
+
+function optionsOf(options: Partial<Options>): Options {
   const samples = ['a', 'b'].map((file) => ({ file, path: inFolder(file), label: 0 }));
   const transform = {
     imageSize: 32,
@@ -48,8 +50,11 @@ function opened(options: Partial<KeptFeaturesOptions> = {}): KeptFeatures {
     centerCrop: false,
     augment: 'flip',
   } as const;
-  const all = { teacher: tower(), samples, transform, precision: 'fp32', device: 'cpu', size: '1GB', ...options };
-  return keptFeatures(all) as KeptFeatures;
+  return { teacher: tower(), samples, transform, precision: 'fp32', device: 'cpu', size: '1GB', ...options };
+}
+
+function opened(options: Partial<Options> = {}): KeptRows {
+  return keptFeatures(optionsOf(options)) as KeptRows;
 }
 
 describe('features of the teacher on the disk', () => {
@@ -66,19 +71,26 @@ describe('features of the teacher on the disk', () => {
   });
 
   it('of a picture that has changed are none', () => {
-    const kept = opened();
-    kept.keep(0, feature(0));
+    opened().keep(0, feature(0));
     utimesSync(inFolder('a'), new Date(), new Date(1e12));
-    expect(kept.find(0)).toBeUndefined();
+    expect(opened().find(0)).toBeUndefined();
+    opened().keep(0, feature(5));
+    expect(opened().find(0)).toEqual(feature(5));
     writeFileSync(inFolder('a'), 'longer');
-    expect(kept.find(0)).toBeUndefined();
-    kept.keep(0, feature(5));
-    expect(kept.find(0)).toEqual(feature(5));
+    expect(opened().find(0)).toBeUndefined();
   });
 
-  it('of a picture that is gone are neither found nor kept', () => {
-    const kept = opened();
+  it('of a picture that changes while a run has decoded it are not found by the next one', () => {
+    const run = opened();
+    writeFileSync(inFolder('a'), 'longer');
+    run.keep(0, feature(0));
+    expect(run.find(0)).toEqual(feature(0));
+    expect(opened().find(0)).toBeUndefined();
+  });
+
+  it('of a picture that was not there are neither found nor kept', () => {
     rmSync(inFolder('a'));
+    const kept = opened();
     kept.keep(0, feature(0));
     expect(kept.find(0)).toBeUndefined();
   });
@@ -149,7 +161,32 @@ describe('features of the teacher on the disk', () => {
     expect(readdirSync(join(folder, 'kept'))).toHaveLength(2);
   });
 
-  it('are not kept where nothing is to be', () => {
-    expect(keptFeatures({ ...({ size: 'off' } as KeptFeaturesOptions), samples: [], teacher: tower() })).toBeNull();
+  it('are not kept where nothing is to be, nor on a GPU, where their bits are those of a group', () => {
+    expect(keptFeatures(optionsOf({ size: 'off' }))).toBeNull();
+    expect(keptFeatures(optionsOf({ device: 'cuda' }))).toBeNull();
+  });
+
+  it('are not found and not kept any more once they are closed', () => {
+    const kept = opened();
+    kept.keep(0, feature(0));
+    expect([kept.has(0), kept.has(1)]).toEqual([true, false]);
+    kept.close();
+    kept.keep(1, feature(1));
+    expect([kept.has(0), kept.find(0), opened().has(1)]).toEqual([false, undefined, false]);
+  });
+});
+
+describe('outputs of the frozen blocks on the disk', () => {
+  it.each([
+    ['float32', Float32Array],
+    ['bfloat16', Uint16Array],
+  ] as const)('are %s, and no others than those of as many blocks', (dtype, Numbers) => {
+    const tokens = (fixLayer: number) => keptTokens({ ...optionsOf({ size: 'off' }), fixLayer, dtype });
+    const [length, width] = tokensShape(tower()) as [number, number];
+    const row = Numbers.from({ length: length * width }, (_, i) => i % 1000);
+    tokens(1).keep(3, row);
+    expect(tokens(1).find(3)).toEqual(row);
+    expect(tokens(2).find(3)).toBeUndefined();
+    expect(tokens(1).file).toMatch(/\.tokens$/);
   });
 });
