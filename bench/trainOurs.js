@@ -98,6 +98,8 @@ async function evaluate() {
 function products() {
   const { width, layers, patchSize, imageSize } = VIT_B16.vision;
   const learning = layers - config.optimizer.fixLayer;
+  // The teacher's blocks, where what they say isn't kept.
+  const taught = task.keeping?.length ? 0 : learning;
   const kinds = [
     [width, 3 * width],
     [width, width],
@@ -113,18 +115,18 @@ function products() {
   };
   const tokens = (imageSize / patchSize) ** 2 + 1;
   const rows = config.optimizer.batchSize * tokens;
-  for (let i = 0; i < layers * kinds.length; i++) {
+  for (let i = 0; i < (taught + layers) * kinds.length; i++) {
     const [from, to] = kinds[i % kinds.length];
     scope(() => {
       const operands = [ops.randn([config.optimizer.batchSize, tokens, from]), ops.randn([to, from]), ops.randn([to])];
-      const learns = i >= (layers - learning) * kinds.length;
+      const learns = i >= (taught + layers - learning) * kinds.length;
       for (const operand of operands) operand.requiresGrad = learns;
       const made = timed(() => inPrecision(config, () => ops.linear(...operands)));
       const arriving = ops.toDtype(ops.randn(made.shape), made.dtype);
       if (learns) timed(() => backward(made, arriving));
     });
   }
-  const multiplications = kinds.reduce((sum, [from, to]) => sum + rows * from * to * (layers + 2 * learning), 0);
+  const multiplications = kinds.reduce((sum, [from, to]) => sum + rows * from * to * (taught + layers + 2 * learning), 0);
   return { seconds, multiplications };
 }
 
