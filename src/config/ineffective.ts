@@ -24,7 +24,9 @@ function inPretraining({ pretrain, loss, model }: TrainConfig): Ineffective[] {
     ...Object.keys(loss).map((name) => `loss.${name}`),
     ...Object.keys(model).flatMap((name) => (name === 'topk' ? [] : [`model.${name}`])),
   ];
-  const found = [...paths, 'data.mixup', 'data.countedVotes', 'data.cachePrefix'].map((path) => ({ path, why }));
+  const found = [...paths, 'data.mixup', 'data.countedVotes', 'data.cachePrefix', 'optimizer.gradientCheckpointing'].map(
+    (path) => ({ path, why }),
+  );
   if (pretrain?.localWeight === 0) found.push({ path: 'model.topk', why: 'the local affinities have no weight' });
   return found;
 }

@@ -98,6 +98,9 @@ const optimizerSchema = z.strictObject({
     .describe('factor of the learning rate from a layer of a convolutional stem to the one below'),
   fixStem: whole(0).default(0).describe('layers of a convolutional stem that are frozen, counted from the picture'),
   beta2: number(0, 1).default(0.999).describe("AdamW's decay of the squared gradients"),
+  gradientCheckpointing: flag()
+    .default(false)
+    .describe('keeps less of the blocks for backward and computes it again: a fifth of the memory for a fifth more time'),
   clipGrad: number(0).default(0).describe('largest norm that all gradients together may have; 0 leaves them as they are'),
 });
 

@@ -24,6 +24,7 @@ const FREE = [
   // Without it every picture so far was square, and with it every picture to come must be when it is taken away (`checkPictures`).
   'data.centerCrop',
   'optimizer.epochs',
+  'optimizer.gradientCheckpointing',
   'run.logEvery',
   'run.maxSteps',
   'run.maxMinutes',

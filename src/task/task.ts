@@ -37,6 +37,8 @@ export interface Share {
 export interface LossParts {
   loss: Tensor;
   parts: Record<string, Tensor>;
+  /** What is left of backward after that of `loss` (gradient checkpointing). Runs outside of autocast. */
+  rest?: () => void;
 }
 
 /** What evaluation keeps of one batch, on the CPU. */

@@ -94,8 +94,9 @@ function backwardBatch(
   share?: Share,
 ): { loss: number; parts: Record<string, number> } {
   return scope(() => {
-    const { loss, parts } = inPrecision(options, () => task.loss(batch, moment, share));
+    const { loss, parts, rest } = inPrecision(options, () => task.loss(batch, moment, share));
     backward(weight === 1 ? loss : ops.mul(loss, weight));
+    rest?.();
     return {
       loss: loss.item(),
       parts: Object.fromEntries(Object.entries(parts).map(([name, value]) => [name, value.item()])),

@@ -1,4 +1,5 @@
 import { unitLength } from '../clip/affinity.js';
+import { type CheckpointedBlocks, checkpointedBackward, checkpointedBlocks } from '../clip/checkpointedBlocks.js';
 import type { Classifier } from '../clip/classifier.js';
 import { stemConvolutions } from '../clip/stem.js';
 import { createFeatureTap } from '../clip/taps.js';
@@ -12,6 +13,7 @@ import { noGrad, ops, scope, type Tensor, tensor } from '../engine/index.js';
 import { heatmapsOf } from '../task/heatmaps.js';
 import { parameterGroups } from '../task/parameterGroups.js';
 import { picturesOf } from '../task/pictures.js';
+import { inPrecision } from '../task/precision.js';
 import { floats, softmaxPrediction } from '../task/softmaxPrediction.js';
 import {
   type BatchPrediction,
@@ -49,6 +51,9 @@ export interface UaFerTaskOptions {
 interface Taught {
   student: UaFerOutput;
   teacher: Tensor | null;
+  /** With gradient checkpointing: what backward goes on with after that of the loss, and how. */
+  blocks?: CheckpointedBlocks;
+  rest?: () => void;
 }
 
 /** `keys` (B) name the pictures that come again (`TeacherFeatures`). */
@@ -69,7 +74,7 @@ export function createUaFerTask(config: TrainConfig, dataset: Dataset, clip: Cli
   const kept = options.recompute ? NOTHING_KEPT : keptOf({ student: model.tower, teacher }, dataset, config, preprocessing);
   const teach = options.recompute
     ? recomputing(onDevice, model, teacher, dataset.classes)
-    : sharing(model, teacher, kept, config.optimizer);
+    : sharing(model, teacher, kept, config);
   return {
     ...answers,
     preprocessing,
@@ -150,14 +155,23 @@ function sharing(
   model: UaFer,
   teacher: VisionTower | null,
   kept: Kept,
-  { fixLayer }: Pick<TrainConfig['optimizer'], 'fixLayer'>,
+  config: Pick<TrainConfig, 'precision' | 'device' | 'optimizer'>,
 ): Teach {
+  const { fixLayer, gradientCheckpointing } = config.optimizer;
+  const answered = (tokens: Tensor): Pick<Taught, 'student' | 'blocks' | 'rest'> => {
+    const from = Math.max(0, fixLayer);
+    if (!gradientCheckpointing)
+      return { student: forwardTokens(model, throughBlocks(model.tower, tokens, { from }), model.text.unit) };
+    const blocks = checkpointedBlocks(model.tower, tokens, from);
+    const rest = () => checkpointedBackward(model.tower, blocks, (block) => inPrecision(config, block));
+    return { student: forwardTokens(model, blocks.tokens, model.text.unit), blocks, rest };
+  };
   return (images, keys) =>
     scope(() => {
       const known = kept.features && keys ? kept.features.of(images, keys) : null;
       if (fixLayer < 0)
         return {
-          student: forward(model, images, model.text.unit),
+          ...answered(embed(model.tower, images)),
           teacher: known ?? (teacher && noGrad(() => encodeCls(teacher, embed(teacher, images)))),
         };
       const shared =
@@ -165,8 +179,7 @@ function sharing(
           ? kept.tokens.of(images, keys)
           : noGrad(() => throughBlocks(model.tower, embed(model.tower, images), { to: fixLayer }));
       const cls = known ?? (teacher && noGrad(() => encodeCls(teacher, shared, fixLayer)));
-      const student = forwardTokens(model, throughBlocks(model.tower, shared, { from: fixLayer }), model.text.unit);
-      return { student, teacher: cls };
+      return { ...answered(shared), teacher: cls };
     });
 }
 
@@ -189,16 +202,17 @@ function lossOf(
   part?: Share,
 ): LossParts {
   const { images, share } = mixed(imagesOf(batch, config), config, moment);
-  const { student, teacher } = teach(images, config.data.mixup > 0 ? undefined : keysOf(batch));
+  const { student, teacher, rest } = teach(images, config.data.mixup > 0 ? undefined : keysOf(batch));
   const classShares =
     part && config.loss.lossFunction === 'balanced' ? wholeShares(batch, classes.length, config, part) : undefined;
   const lossFor = (half: Pick<Batch, 'labels' | 'indices' | 'votes'>) =>
     answerLoss(student, { ...targetsOf({ train, classes }, half, config), classShares }, config, moment);
   const own = lossFor(batch);
   const { loss, parts } = share === 1 ? own : blended(own, lossFor(reversed(batch)), share);
-  if (!teacher) return { loss, parts };
+  const after = rest && { rest };
+  if (!teacher) return { loss, parts, ...after };
   const distillation = distillationLoss(student.cls, config.loss.distillation === 'unit' ? unitLength(teacher, -1) : teacher);
-  return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation } };
+  return { loss: ops.add(loss, distillation, config.loss.lambdaKd), parts: { ...parts, loss_kd: distillation }, ...after };
 }
 
 /** (C) each class's share of a batch that several processes have parts of. */

@@ -59,6 +59,7 @@ export function testConfig(out: string, overrides: Overrides = {}): TrainConfig 
       fixStem: 0,
       beta2: 0.999,
       clipGrad: 0,
+      gradientCheckpointing: false,
     },
     data: {
       augment: 'default',

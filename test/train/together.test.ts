@@ -86,6 +86,7 @@ describe('two and four processes train what one does', () => {
     ['a stem with batch normalisation, moving averages, clipping, strong augmentation', SMALL_ARGS, ['2', '4']],
     ['accumulated batches', [...SMALL_ARGS, '--accumulate', '3'], ['4']],
     ['the paper’s evidential loss with distillation', PAPER_ARGS, ['2']],
+    ['gradient checkpointing, whose backward comes in parts', [...PAPER_ARGS, '--gradient-checkpointing'], ['2']],
     ['AvU', [...PAPER_ARGS, '--edl-type', 'log', '--with-avu', '--lr', '0.0001'], ['3']],
     ['the balanced loss, which weighs by the whole batch', [...PAPER_ARGS, '--loss-function', 'balanced'], ['4']],
     ['mixup, whose pairs are of the whole batch', [...PAPER_ARGS, '--loss-function', 'ce', '--mixup', '0.4'], ['4']],
