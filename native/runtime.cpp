@@ -35,6 +35,15 @@ void set_threads(const Napi::CallbackInfo& info) {
   });
 }
 
+// Whether GPUs of NVIDIA's round what they multiply in fp32 to TF32 (10 bits of fraction).
+void set_tf32(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), "OPERATOR", "setTf32", [&] {
+    const bool allowed = info[0].ToBoolean();
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+    at::globalContext().setAllowTF32CuDNN(allowed);
+  });
+}
+
 // The default generator of a device (a handle that shares its state).
 at::Generator generator(Napi::Env env, Napi::Value device) {
   const std::string name = device.IsString() ? device.As<Napi::String>().Utf8Value() : "cpu";
@@ -112,6 +121,10 @@ void register_runtime(Napi::Env env, Napi::Object exports) {
   exports.Set("setThreads", Napi::Function::New(env, set_threads));
   exports.Set("threads", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
                 return Napi::Number::New(info.Env(), at::get_num_threads());
+              }));
+  exports.Set("setTf32", Napi::Function::New(env, set_tf32));
+  exports.Set("tf32", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
+                return Napi::Boolean::New(info.Env(), at::globalContext().allowTF32CuBLAS());
               }));
   exports.Set("cpuCapability", Napi::Function::New(env, [](const Napi::CallbackInfo& info) -> Napi::Value {
                 return Napi::String::New(info.Env(), at::get_cpu_capability());

@@ -234,10 +234,10 @@ export const trainConfigSchema = z.strictObject({
     .regex(/^(auto|cpu|mps|cuda(:\d+)?)$/, 'auto, cpu, mps, cuda or cuda:N')
     .default('auto')
     .describe('auto takes a GPU where there is one'),
-  precision: oneOf('fp32', 'bf16', 'auto')
+  precision: oneOf('fp32', 'bf16', 'tf32', 'auto')
     .default('fp32')
     .describe(
-      'bf16 is mixed precision, for GPUs and processors with AVX512-BF16 or AMX: on others it is many times slower; auto takes it where it is quick',
+      "bf16 is mixed precision, for GPUs and processors with AVX512-BF16 or AMX: on others it is many times slower; auto takes it where it is quick; tf32 is fp32 whose products GPUs of NVIDIA's round to TF32",
     ),
   threads: whole(0, 1024).default(0).describe("threads an operator; 0 is libtorch's choice"),
   workers: whole(0, 256, ' (each is a thread that takes about 35 MB)')

@@ -42,6 +42,8 @@ export interface Native {
   resetPeakMemory(device: string): void;
   setThreads(count: number): void;
   threads(): number;
+  setTf32(allowed: boolean): void;
+  tf32(): boolean;
   deviceAvailable(kind: string): boolean;
   cpuCapability(): string;
   /** What `src/engine/distributed.ts` is made of; but for `backends` only there where that names one. Times are in milliseconds. */

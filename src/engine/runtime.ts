@@ -50,6 +50,15 @@ export function threads(): number {
   return native().threads();
 }
 
+/** Whether GPUs of NVIDIA's, in all threads, round what they multiply in fp32 to TF32: 10 bits of fraction, many times as fast. */
+export function setTf32(allowed: boolean): void {
+  native().setTf32(allowed);
+}
+
+export function tf32(): boolean {
+  return native().tf32();
+}
+
 /** Whether `cpu`, `cuda` or `mps` can be used by the libtorch that is loaded. */
 export function deviceAvailable(kind: string): boolean {
   return native().deviceAvailable(kind);

@@ -9,7 +9,10 @@ type Where = Pick<TrainConfig, 'precision' | 'device'>;
  *
  * @param hasBfloat16 whether the processor has instructions for it; asked when left out
  */
-export function choosePrecision({ precision, device }: Where, hasBfloat16 = processorHasBfloat16()): 'fp32' | 'bf16' {
+export function choosePrecision(
+  { precision, device }: Where,
+  hasBfloat16 = processorHasBfloat16(),
+): Exclude<Where['precision'], 'auto'> {
   if (precision !== 'auto') return precision;
   return device.startsWith('cuda') || (device === 'cpu' && hasBfloat16 === true) ? 'bf16' : 'fp32';
 }

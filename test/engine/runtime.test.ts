@@ -7,8 +7,10 @@ import {
   manualSeed,
   ops,
   setGeneratorState,
+  setTf32,
   setThreads,
   type Tensor,
+  tf32,
   threads,
   toArray,
 } from '#uafer/engine/index.js';
@@ -45,6 +47,14 @@ describe('random numbers', () => {
     expect(() => manualSeed(0.5)).toThrow(/whole number/);
     expect(() => manualSeed(Number.NaN)).toThrow(/whole number/);
   });
+});
+
+it('says whether GPUs may round to TF32, as it was told', () => {
+  expect(tf32()).toBe(false);
+  setTf32(true);
+  expect(tf32()).toBe(true);
+  setTf32(false);
+  expect(tf32()).toBe(false);
 });
 
 describe('threads', () => {
