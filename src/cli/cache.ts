@@ -56,11 +56,11 @@ async function cacheCommand(options: CacheOptions & OptionValues): Promise<void>
   checkClasses(options, config.dataset);
   if (parseKeptSize(config.data.cachePictures) === 0)
     throw new UaferError('USAGE', '--cache-pictures off keeps nothing: name a size, such as 8GB, or leave it out.');
+  const stopSignal = abortOnInterrupt(() => note('Stopping after this batch. Ctrl-C again stops at once.'));
   const task = createTask(config);
   const { keeping = [], dataset } = task;
   if (keeping.length === 0)
     note('What the teacher says of the pictures is not kept: in such a run it would not come again often enough.');
-  const stopSignal = abortOnInterrupt(() => note('Stopping after this batch. Ctrl-C again stops at once.'));
   const total = dataset.train.length + dataset.test.length;
   const progress = createProgress({ label: 'keeping', total, unit: 'pictures', quiet: options.quiet ?? false });
   const result = await keepAhead(task, config, {

@@ -17,15 +17,15 @@ let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'uafer-cache-'));
   cpSync(fixture('tiny2h_clip.safetensors'), join(folder, 'clip.safetensors'));
-  await writeRafDb(join(folder, 'raf/basic'));
+  await writeRafDb(join(folder, 'raf/basic'), TRAIN);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** RAF-DB's layout, whose augmentation has two variants of a picture. */
-async function writeRafDb(basic: string): Promise<void> {
+async function writeRafDb(basic: string, train: number): Promise<void> {
   const pictures = join(basic, 'Image/aligned_224');
   for (const path of [pictures, join(basic, 'EmoLabel')]) mkdirSync(path, { recursive: true });
-  const names = Array.from({ length: TRAIN + TEST }, (_, i) => `${i < TRAIN ? 'train' : 'test'}_${i}.jpg`);
+  const names = Array.from({ length: train + TEST }, (_, i) => `${i < train ? 'train' : 'test'}_${i}.jpg`);
   for (const [i, name] of names.entries()) {
     const pixels = Buffer.from(Array.from({ length: 40 * 40 * 3 }, (_, j) => (j * (i + 3) + (j >> 4) * 11) % 256));
     await sharp(pixels, { raw: { width: 40, height: 40, channels: 3 } })
@@ -36,7 +36,7 @@ async function writeRafDb(basic: string): Promise<void> {
     writeFileSync(join(basic, 'EmoLabel', file), names.map((_, i) => `${i + 1} ${entry(i)}\n`).join(''));
   list('images.txt', (i) => names[i]);
   list('image_class_labels.txt', (i) => (i % 7) + 1);
-  list('train_test_split.txt', (i) => Number(i < TRAIN));
+  list('train_test_split.txt', (i) => Number(i < train));
 }
 
 const SETTINGS = [
@@ -162,7 +162,11 @@ test('nothing to keep, an unknown option and a missing list are errors that say 
 });
 
 test('Ctrl-C leaves what is there, and the same command goes on', async () => {
-  const child = spawn(process.execPath, [main, 'cache', ...SETTINGS, '--test-batch-size', '1'], {
+  // So many that the signal comes long before the last one, on a busy machine too.
+  const many = 300;
+  await writeRafDb(join(folder, 'many/basic'), many);
+  const args = [...SETTINGS, '--data-path', 'many/basic', '--test-batch-size', '1'];
+  const child = spawn(process.execPath, [main, 'cache', ...args], {
     cwd: folder,
     env: { ...process.env, ...keeping('stopped').env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,6 +187,6 @@ test('Ctrl-C leaves what is there, and the same command goes on', async () => {
   const [code] = await once(child, 'close');
   expect(code, stderr).toBe(130);
   expect(stderr).toContain('Stopped. The same command goes on.');
-  const { stdout } = await cache('stopped', '--json', '--quiet');
-  expect(JSON.parse(stdout)).toMatchObject({ pictures: TRAIN + TEST, kept: [ALL], finished: true });
+  const { stdout } = await uafer(['cache', ...args, '--json', '--quiet'], keeping('stopped'));
+  expect(JSON.parse(stdout)).toMatchObject({ pictures: many + TEST, kept: [{ there: 2 * many }], finished: true });
 });
