@@ -15,6 +15,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { parse } from 'yaml';
 import { resolveConfig } from '#uafer/config/resolve.js';
 import { median, sayLoad, sayMachine, startContender } from './contenders.js';
 import { writeTrainingSet } from './trainingSet.js';
@@ -60,7 +61,9 @@ const config = resolveConfig({
     threads: Number(values.threads),
     precision: values.precision,
     'optimizer.batchSize': batch,
-    ...Object.fromEntries(values.set.map((pair) => pair.split(/=(.*)/s).slice(0, 2))),
+    ...Object.fromEntries(
+      values.set.map((pair) => pair.split(/=(.*)/s).slice(0, 2)).map(([path, text]) => [path, parse(text)]),
+    ),
   },
 });
 const settings = join(folder, 'settings.json');
