@@ -19,9 +19,11 @@ export interface VisionArchitecture {
   stem?: Stem;
 }
 
+export type StemKind = 'plain' | 'separable' | 'residual';
+
 /** A stem of convolutions; `stem.ts` says what they are. */
 export interface Stem {
-  kind: 'plain' | 'separable';
+  kind: StemKind;
   /** Output channels of each layer. */
   channels: readonly number[];
 }

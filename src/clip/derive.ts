@@ -39,7 +39,10 @@ function inputOf(shapes: Shapes): Pick<VisionArchitecture, 'patchSize' | 'stem'>
   return { patchSize: patchSize as number };
 }
 
-/** Convolutions by their numbers. Where the second has a kernel for each channel of the first, they are MobileNet's. */
+/**
+ * Convolutions by their numbers. Where the second has a kernel for each channel of the first, they are MobileNet's; 2 x 2 kernels are those of a
+ * residual stem alone.
+ */
 function stemOf(shapes: Shapes): Stem {
   const kernels: number[][] = [];
   for (let i = 1; `visual.stem.conv${i}.weight` in shapes; i++) {
@@ -47,6 +50,7 @@ function stemOf(shapes: Shapes): Stem {
   }
   const outputs = kernels.map(([channels]) => channels as number);
   const [first, second] = kernels;
+  if (kernels.some(([, , side]) => side === 2)) return { kind: 'residual', channels: residualChannels(kernels) };
   const separable = first?.[0] !== 1 && second?.[0] === first?.[0] && second?.[1] === 1;
   if (!separable) return { kind: 'plain', channels: outputs };
   // After the first convolution every layer is two, of which the second widens.
@@ -54,6 +58,19 @@ function stemOf(shapes: Shapes): Stem {
     throw misfit(`visual.stem.conv${kernels.length + 1}.weight`, undefined, ['channels', outputs.at(-1) as number, 1, 1]);
   }
   return { kind: 'separable', channels: outputs.filter((_, i) => i % 2 === 0) };
+}
+
+/** The first convolution is a layer, and so are each one of 2 x 2 and each pair of 3 x 3. */
+function residualChannels(kernels: readonly number[][]): number[] {
+  const channels: number[] = [];
+  for (let i = 0; i < kernels.length; i++) {
+    const [outputs, , side] = kernels[i] as [number, number, number];
+    channels.push(outputs);
+    if (i === 0 || side === 2) continue;
+    i++;
+    if (!kernels[i]) throw misfit(`visual.stem.conv${i + 1}.weight`, undefined, [outputs, outputs, 3, 3]);
+  }
+  return channels;
 }
 
 function textOf(shapes: Shapes): TextArchitecture {

@@ -12,11 +12,13 @@ export interface StemConvolution {
   inputs: number;
   outputs: number;
   /** Side of the square kernel. */
-  side: 1 | 3;
+  side: 1 | 2 | 3;
   stride: 1 | 2;
   /** A kernel for each channel alone. */
   depthwise: boolean;
-  /** Place of the layer that it belongs to, from 1: a separable layer is two convolutions. */
+  /** To its normalised result what its layer takes is added, before the activation. */
+  adds: boolean;
+  /** Place of the layer that it belongs to, from 1: a separable layer is two convolutions, and so is a residual block. */
   layer: number;
 }
 
@@ -28,19 +30,31 @@ const PICTURE_CHANNELS = 3;
  *
  * `plain`: 3 x 3, and all but the first halve the picture. `separable` (Howard et al. 2017, MobileNets): a 3 x 3 convolution that halves,
  * then layers of a depthwise 3 x 3 and a 1 x 1 convolution; as in that net, a layer halves where it widens, but the first of them doesn't.
+ * `residual` (He et al. 2016, their basic blocks): a 3 x 3 convolution, then layers that change the width, by 2 x 2 convolutions that halve the
+ * picture, and layers that keep it: two 3 x 3 convolutions, around which the layer's input goes.
  */
 export function stemConvolutions({ kind, channels }: Stem): StemConvolution[] {
   return channels.flatMap((outputs, i): StemConvolution[] => {
     const inputs = channels[i - 1] ?? PICTURE_CHANNELS;
     const layer = i + 1;
-    if (kind === 'plain') return [{ inputs, outputs, side: 3, stride: i === 0 ? 1 : 2, depthwise: false, layer }];
-    if (i === 0) return [{ inputs, outputs, side: 3, stride: 2, depthwise: false, layer }];
+    const dense = { inputs, outputs, depthwise: false, adds: false, layer };
+    if (kind === 'plain') return [{ ...dense, side: 3, stride: i === 0 ? 1 : 2 }];
+    if (i === 0) return [{ ...dense, side: 3, stride: kind === 'separable' ? 2 : 1 }];
+    if (kind === 'residual') return residualLayer(dense);
     const stride = i > 1 && outputs > inputs ? 2 : 1;
     return [
-      { inputs, outputs: inputs, side: 3, stride, depthwise: true, layer },
-      { inputs, outputs, side: 1, stride: 1, depthwise: false, layer },
+      { ...dense, outputs: inputs, side: 3, stride, depthwise: true },
+      { ...dense, side: 1, stride: 1 },
     ];
   });
+}
+
+function residualLayer(dense: Omit<StemConvolution, 'side' | 'stride'>): StemConvolution[] {
+  if (dense.inputs !== dense.outputs) return [{ ...dense, side: 2, stride: 2 }];
+  return [
+    { ...dense, side: 3, stride: 1 },
+    { ...dense, side: 3, stride: 1, adds: true },
+  ];
 }
 
 /** Pixels of the picture that a position of the stem's result stands for, along each side. */
@@ -50,7 +64,7 @@ export function stemStride(stem: Stem): number {
 
 /** Rows and columns of zeros before and after a convolution's input: MobileNet's are TensorFlow's "same", which are uneven at stride 2. */
 export function stemPadding({ kind }: Stem, { side, stride }: StemConvolution): { before: number; after: number } {
-  if (side === 1) return { before: 0, after: 0 };
+  if (side !== 3) return { before: 0, after: 0 };
   return { before: kind === 'separable' && stride === 2 ? 0 : 1, after: 1 };
 }
 
@@ -82,8 +96,10 @@ export function runStem(
 ): Tensor {
   let x = ops.contiguous(images, 'channels_last'); // convolutions on the processor are fastest in this layout
   const convolutions = stemConvolutions(stem);
-  for (const [i, { layer }] of convolutions.entries()) {
-    const normalisation = { training: training && layer > frozen, together };
+  let taken = x; // by the layer
+  for (const [i, { layer, adds }] of convolutions.entries()) {
+    if (convolutions[i - 1]?.layer !== layer) taken = x;
+    const normalisation = { training: training && layer > frozen, together, added: adds ? taken : null };
     x = scope(() => normalizeStem(weights, stem, i, convolveStem(weights, stem, i, x), normalisation));
     if (convolutions[i + 1]?.layer !== layer) tap?.(`stem.${layer}`, x);
   }
@@ -104,16 +120,17 @@ export function convolveStem(weights: Weights, stem: Stem, index: number, x: Ten
   return autocast({ device: x.device, dtype: null }, () => convolve(ops.toDtype(padded, 'float32')));
 }
 
-/** What follows convolution `index`: batch normalisation, with the batch's statistics in `training`, and ReLU or ReLU6. */
+/** What follows convolution `index`: batch normalisation, with the batch's statistics in `training`, `added`, and ReLU or ReLU6. */
 export function normalizeStem(
   weights: Weights,
   { kind }: Stem,
   index: number,
   x: Tensor,
-  { training = false, together }: Pick<StemOptions, 'training' | 'together'> = {},
+  { training = false, together, added = null }: Pick<StemOptions, 'training' | 'together'> & { added?: Tensor | null } = {},
 ): Tensor {
   const part = (leaf: string) => weight(weights, `stem.bn${index + 1}.${leaf}`);
   const parts = [part('weight'), part('bias'), part('running_mean'), part('running_var')] as const;
   const normed = training && together ? batchNormTogether(x, parts, together) : ops.batchNorm(x, ...parts, { training });
-  return kind === 'plain' ? ops.relu(normed) : ops.relu6(normed);
+  if (kind === 'separable') return ops.relu6(normed);
+  return ops.relu(added ? ops.add(normed, added) : normed);
 }

@@ -199,9 +199,11 @@ const channels = z.array(whole(1), 'a list of whole numbers').min(2, 'at least t
 /** The small CLIP that pre-training makes, and the sentences that it learns. A recipe gives it; it has no options. */
 const pretrainSchema = z.strictObject({
   stem: channels.describe('channels of the layers of convolutions in front of the vision tower'),
-  stemKind: oneOf('plain', 'separable')
+  stemKind: oneOf('plain', 'separable', 'residual')
     .optional()
-    .describe("3 x 3 convolutions, of which all but the first halve the picture (plain), or MobileNet's (separable)"),
+    .describe(
+      "3 x 3 convolutions, of which all but the first halve the picture (plain), MobileNet's (separable), or 2 x 2 that widen and halve with a residual block for each width that comes again (residual)",
+    ),
   imageSize: whole(8),
   visionWidth: whole(64),
   visionLayers: whole(1),

@@ -125,21 +125,24 @@ function normalizing({ dims, values }: Weight, { deviation }: Preprocessing): We
   return { dims, values: scaled };
 }
 
-/** Convolutions with batch normalisation folded into them, and ReLU or ReLU6. */
+/** Convolutions with batch normalisation folded into them, what residual blocks add, and ReLU or ReLU6. */
 function stem(context: Context, x: Value, architecture: Stem, preprocessing: Preprocessing): Value {
-  const { layers } = context;
+  const { graph, layers } = context;
   let hidden = x;
+  let taken = x; // by the layer
   const convolutions = stemConvolutions(architecture);
   let side = context.classifier.architecture.imageSize;
   for (const [i, convolution] of convolutions.entries()) {
     const { kernel, bias } = folded(context, i + 1);
     const { before, after } = stemPadding(architecture, convolution);
-    hidden = layers.conv(`stem.conv${i + 1}`, hidden, i === 0 ? normalizing(kernel, preprocessing) : kernel, bias, {
+    if (convolutions[i - 1]?.layer !== convolution.layer) taken = hidden;
+    const convolved = layers.conv(`stem.conv${i + 1}`, hidden, i === 0 ? normalizing(kernel, preprocessing) : kernel, bias, {
       stride: convolution.stride,
       padding: [before, after],
       groups: convolution.depthwise ? convolution.inputs : 1,
-      activation: architecture.kind === 'plain' ? 'relu' : 'relu6',
+      ...(convolution.adds ? {} : { activation: architecture.kind === 'separable' ? 'relu6' : 'relu' }),
     });
+    hidden = convolution.adds ? graph.node('Relu', [graph.node('Add', [convolved, taken])]) : convolved;
     const { layer, outputs, stride } = convolution;
     side /= stride;
     const [made, pixels] = [hidden, side ** 2];

@@ -137,6 +137,12 @@ export function pretrainArchitecture(pretrain: PretrainConfig): ClipArchitecture
   const channels = pretrain.stem;
   const kind = pretrain.stemKind ?? 'plain';
   const patchSize = stemStride({ kind, channels });
+  if (kind === 'residual' && patchSize === 1) {
+    throw new UaferError(
+      'USAGE',
+      'pretrain.stem: a residual stem makes a picture smaller where its width changes, and all of its widths are the same.',
+    );
+  }
   if (imageSize % patchSize !== 0) {
     throw new UaferError(
       'USAGE',

@@ -10,6 +10,8 @@ import { expectClose } from '../support/numbers.js';
 
 const WIDTH = 64;
 const SEPARABLE: Stem = { kind: 'separable', channels: [4, 6, 8, 8] };
+/** Of a residual block after the first convolution, one that halves, and another block: six convolutions. */
+const RESIDUAL: Stem = { kind: 'residual', channels: [4, 4, 6, 6] };
 /** The layers of MobileNet that leave 7 x 7 positions of 112 x 112 pixels. */
 const MOBILENET: Stem = { kind: 'separable', channels: [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512] };
 
@@ -24,11 +26,14 @@ function stemWeights(stem: Stem): Record<string, Tensor> {
   return Object.fromEntries(all.map(([name, weight]) => [name.replace(/^visual\./, ''), weight] as const));
 }
 
-const stems = fc.record({
-  kind: fc.constantFrom('plain' as const, 'separable' as const),
-  // With a single channel, a kernel for each channel is a kernel for all of them.
-  channels: fc.array(fc.integer({ min: 2, max: 9 }), { minLength: 2, maxLength: 6 }),
-});
+const stems = fc
+  .record({
+    kind: fc.constantFrom('plain' as const, 'separable' as const, 'residual' as const),
+    // With a single channel, a kernel for each channel is a kernel for all of them.
+    channels: fc.array(fc.integer({ min: 2, max: 5 }), { minLength: 2, maxLength: 6 }),
+  })
+  // A residual stem that never halves has no use, and no shape by which to tell it from a plain one.
+  .filter(({ kind, channels }) => kind !== 'residual' || new Set(channels).size > 1);
 
 describe('the shapes of a stem', () => {
   it('tell what it is', () => {
@@ -52,6 +57,11 @@ describe('the shapes of a stem', () => {
     const halving = stemConvolutions(MOBILENET).flatMap(({ stride }, i) => (stride === 2 ? [i + 1] : []));
     // The first convolution, and the depthwise ones of the 2nd, 4th and 6th separable layer.
     expect(halving).toEqual([1, 4, 8, 12]);
+  });
+
+  it('lack the second convolution of a residual block', () => {
+    const { 'visual.stem.conv6.weight': _, ...others } = clipShapes(towerWith(RESIDUAL));
+    expect(() => architectureOf(others)).toThrow(/lacks "visual\.stem\.conv6\.weight" of the shape \[6, 6, 3, 3\]/);
   });
 
   const whole = clipShapes(towerWith(SEPARABLE));
@@ -148,6 +158,39 @@ describe('a separable stem', () => {
     const weights = stemWeights(SEPARABLE);
     const frozen = runStem(weights, SEPARABLE, images(2), { training: true, frozen: SEPARABLE.channels.length });
     expect(toArray(frozen)).toEqual(toArray(runStem(weights, SEPARABLE, images(2), {})));
+  });
+});
+
+describe('a residual stem', () => {
+  it('lets a block that has learned nothing pass what it takes', () => {
+    const weights = stemWeights(RESIDUAL);
+    for (const bn of [3, 6]) noGrad(() => ops.copy_(weights[`stem.bn${bn}.weight`] as Tensor, ops.zeros([bn === 3 ? 4 : 6])));
+    manualSeed(5);
+    const images = ops.randn([2, 3, 8, 8]);
+    const made = new Map<string, number[]>();
+    runStem(weights, RESIDUAL, images, { tap: (layer, x) => made.set(layer, toArray(x)) });
+    expect(made.get('stem.2')).toEqual(made.get('stem.1'));
+    expect(made.get('stem.4')).toEqual(made.get('stem.3'));
+    expect(made.get('stem.3')).toHaveLength(2 * 6 * 4 * 4);
+  });
+
+  it('passes gradients to every tensor, and to none below the frozen layers', () => {
+    const weights = stemWeights(RESIDUAL);
+    const trained = Object.keys(weights).filter((name) => /^stem\.(?!.*running)(proj|conv[4-6]|bn[4-6])/.test(name));
+    for (const name of trained) (weights[name] as Tensor).requiresGrad = true;
+    const before = statistics(weights);
+    manualSeed(5);
+    const images = ops.randn([4, 3, 8, 8]);
+    scope(() => backward(ops.sum(ops.pow(runStem(weights, RESIDUAL, images, { training: true, frozen: 2 }), 2))));
+    expect(trained).toHaveLength(3 * 3 + 1);
+    for (const name of trained) {
+      const gradient = toArray((weights[name] as Tensor).grad as Tensor);
+      expect(gradient.some((value) => value !== 0) && gradient.every(Number.isFinite), name).toBe(true);
+    }
+    for (const [name, values] of Object.entries(statistics(weights))) {
+      if (/bn[1-3]\./.test(name)) expect(values, name).toEqual(before[name]);
+      else expect(values, name).not.toEqual(before[name]);
+    }
   });
 });
 

@@ -80,6 +80,7 @@ const small: ClipArchitecture = {
 };
 const plain = { kind: 'plain', channels: [6, 8, 12] } as const;
 const separable = { kind: 'separable', channels: [4, 8, 8, 12] } as const;
+const residual = { kind: 'residual', channels: [4, 6, 6, 8, 8, 8] } as const;
 const withStem = (stem: Stem, imageSize: number): ClipArchitecture => ({
   ...small,
   vision: { ...small.vision, patchSize: stemStride(stem), imageSize, stem },
@@ -129,6 +130,7 @@ describe.skipIf(missing)(missing ?? 'plain PyTorch', () => {
     ['patches cut by one convolution', small],
     ['a convolutional stem', withStem(plain, 16)],
     ['a separable stem', withStem(separable, 32)],
+    ['a residual stem', withStem(residual, 16)],
   ])('gives the same features with %s', (_, architecture) => {
     const [checkpoint, inputs, outputs] = ['clip', 'inputs', 'outputs'].map((name) => join(folder, `${name}.safetensors`)) as [
       string,

@@ -24,10 +24,10 @@ const small = packagePath('models', 'uafer-clip-small.safetensors');
 const FACES = packagePath('examples', 'faces');
 let exports = 0;
 
-/** Weights of the recipe face-clip by chance, with statistics of normalisation that are not what they begin with. */
-function separable(): string {
-  const path = join(folder.path, 'separable.safetensors');
-  const { pretrain, seed } = resolveConfig({ recipe: 'face-clip', options: { dataPath: FACES } });
+/** Weights of a recipe of pre-training by chance, with statistics of normalisation that are not what they begin with. */
+function drawn(recipe: string): string {
+  const path = join(folder.path, `${recipe}.safetensors`);
+  const { pretrain, seed } = resolveConfig({ recipe, options: { dataPath: FACES } });
   scope(() => {
     const weights = Object.entries(initializeClip(pretrainArchitecture(pretrain as PretrainConfig), seed));
     const moved = weights.map(([name, weight]) => {
@@ -100,8 +100,8 @@ describe('an export in single precision answers as libtorch does', () => {
     await expectSame(exported(fixture('tiny2h_clip.safetensors')));
   });
 
-  it('of a backbone behind a separable stem', async () => {
-    await expectSame(exported(separable(), { clipPath: '' }, { recipe: 'face-clip' }));
+  it.each(['face-clip', 'residual-clip'])('of a backbone as recipe %s has it', async (recipe) => {
+    await expectSame(exported(drawn(recipe), { clipPath: '' }, { recipe }));
   });
 
   it('of ViT-B/16 in full size', async () => {
@@ -120,7 +120,7 @@ describe('an export in single precision answers as libtorch does', () => {
   it.skipIf(missing)(missing ?? 'and holds to the standard, every file', () => {
     const opsets = runPython({ file: 'check_onnx.py' }, ...made);
     expect(opsets).toBe('17\n'.repeat(made.length));
-    expect(made.length).toBe(17);
+    expect(made.length).toBe(18);
   });
 });
 
@@ -138,19 +138,22 @@ describe('lower precision', () => {
   });
 });
 
-describe('a separable stem', () => {
+describe.each([
+  ['separable', 'face-clip', 112],
+  ['residual', 'residual-clip', 48],
+] as const)('a %s stem', (_, recipe, size) => {
   const files: Record<string, Exported> = {};
   beforeAll(async () => {
-    const path = separable();
+    const path = drawn(recipe);
     for (const precision of ['fp32', 'fp16', 'int8'] as const)
-      files[precision] = await exported(path, { clipPath: '' }, { recipe: 'face-clip', precision, allowLoss: true });
+      files[precision] = await exported(path, { clipPath: '' }, { recipe, precision, allowLoss: true });
   });
 
   it('is exported in half and in 8-bit precision too, to nearly the same answers', () => {
     const { fp32, fp16, int8 } = files as Record<ExportPrecision, Exported>;
     expect(fp16.model.network.bytes).toBeLessThan(0.6 * fp32.model.network.bytes);
     expect(int8.model.network.bytes).toBeLessThan(0.35 * fp32.model.network.bytes);
-    // In units of the largest logit: weights of 11 bits, and 23 convolutions in 8 bits with weights drawn by chance.
+    // In units of the largest logit: weights of 11 bits, and up to 23 convolutions in 8 bits with weights drawn by chance.
     const relative = ({ comparison }: Exported) => comparison.largestDifference / comparison.largestLogit;
     expect(relative(fp16)).toBeLessThan(2e-3);
     expect(relative(int8)).toBeLessThan(0.1);
@@ -160,7 +163,7 @@ describe('a separable stem', () => {
     const { runtime } = await loadOnnxRuntime();
     const path = join((files[precision] as Exported).folder, 'model.onnx');
     const network = await loadNetwork(runtime, path, { name: path, threads: 1 });
-    const [size, count] = [112, 5];
+    const count = 5;
     const bytes = 3 * size * size;
     const pixels = Uint8Array.from(testPixels(size, size * count, 4));
     const together = await network.run(pixels.slice(), [count, size, size, 3]);

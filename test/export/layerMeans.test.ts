@@ -34,6 +34,17 @@ const towers: [string, VisionArchitecture][] = [
     'a separable stem',
     { width: 64, layers: 2, heads: 1, patchSize: 4, imageSize: SIDE, stem: { kind: 'separable', channels: [8, 12, 16] } },
   ],
+  [
+    'a residual stem',
+    {
+      width: 64,
+      layers: 2,
+      heads: 1,
+      patchSize: 4,
+      imageSize: SIDE,
+      stem: { kind: 'residual', channels: [8, 12, 12, 16, 16] },
+    },
+  ],
 ];
 
 const pixels = Array.from({ length: PICTURES }, (_, i) => testPixels(SIDE, SIDE, i));

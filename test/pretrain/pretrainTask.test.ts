@@ -97,6 +97,12 @@ describe('pre-training behind a separable stem', () => {
   it('wants pictures that the stem divides', () => {
     expect(() => taskOf({ pretrain: { imageSize: 18 } })).toThrow(/pretrain\.imageSize: expected a multiple of 4.*got 18/);
   });
+
+  it('wants a residual stem that makes a picture smaller', () => {
+    expect(() => taskOf({ pretrain: { stemKind: 'residual', stem: [4, 4, 4] } })).toThrow(
+      /pretrain\.stem: .*its widths are the same/,
+    );
+  });
 });
 
 describe('mixup', () => {

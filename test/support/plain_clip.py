@@ -89,11 +89,38 @@ class SeparableStem(nn.Module):
         return self.proj(x)
 
 
+class ResidualStem(nn.Module):
+    """Basic blocks (He et al. 2016) where the width stays, 2 x 2 convolutions with stride 2 where it changes, and a 1 x 1 convolution."""
+
+    def __init__(self, kernels, width):
+        super().__init__()
+        self.layers, i = [], 0
+        while i < len(kernels):
+            self.layers.append([i + 1] if i == 0 or kernels[i][-1] == 2 else [i + 1, i + 2])
+            i += len(self.layers[-1])
+        for i, (output, previous, side, _) in enumerate(kernels, 1):
+            halves = 2 if side == 2 else 1
+            self.add_module(f"conv{i}", nn.Conv2d(previous, output, side, halves, 0 if side == 2 else 1, bias=False))
+            self.add_module(f"bn{i}", nn.BatchNorm2d(output))
+        self.proj = nn.Conv2d(kernels[-1][0], width, 1, bias=False)
+
+    def normed(self, i, x):
+        return self.get_submodule(f"bn{i}")(self.get_submodule(f"conv{i}")(x))
+
+    def forward(self, x):
+        for first, *second in self.layers:
+            hidden = torch.relu(self.normed(first, x))
+            x = torch.relu(x + self.normed(second[0], hidden)) if second else hidden
+        return self.proj(x)
+
+
 def stem_of(state, width):
     """The stem that the shapes tell; None where patches are cut by one convolution."""
     kernels = [state[f"visual.stem.conv{i}.weight"].shape for i in range(1, 99) if f"visual.stem.conv{i}.weight" in state]
     if not kernels:
         return None
+    if any(kernel[-1] == 2 for kernel in kernels):
+        return ResidualStem(kernels, width)
     separable = any(kernel[-1] == 1 for kernel in kernels)
     return (SeparableStem if separable else Stem)([kernel[0] for kernel in (kernels[::2] if separable else kernels)], width)
 
