@@ -5,14 +5,16 @@
  *
  *   --recipe rafdb|affectnet   the original's fix_layer, alpha and augmentation for that set (rafdb)
  *   --steps 20 --batch 32 --threads 2 --precision fp32|bf16|auto
+ *   --reference CHECKOUT       a checkout of the original takes part too, unchanged: its train.py with the data set's options and
+ *                              --reference-options '...'; it must be one that runs, with its weights where it looks for them
  *   --out FOLDER               keeps figures, losses and the profile there (JSON, SVG)
  *
  * Further options go to `uafer train`, as in `--set optimizer.lr=0.001`.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
@@ -29,6 +31,8 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     precision: { type: 'string', default: 'fp32' },
     set: { type: 'string', multiple: true, default: [] },
+    reference: { type: 'string' },
+    'reference-options': { type: 'string', default: '' },
     out: { type: 'string' },
   },
 });
@@ -39,6 +43,10 @@ const RECIPES = {
 const recipe = RECIPES[values.recipe];
 if (!recipe) {
   console.error(`--recipe: expected rafdb or affectnet, got "${values.recipe}".`);
+  process.exit(2);
+}
+if (values.reference && !existsSync(join(values.reference, 'train.py'))) {
+  console.error(`--reference ${values.reference}: expected a checkout of the original, with its train.py.`);
   process.exit(2);
 }
 const [steps, batch] = [Number(values.steps), Number(values.batch)];
@@ -77,7 +85,9 @@ const network = [weights, values.threads, String(alpha), String(fixLayer)];
 const python = await startContender('PyTorch', process.env.PYTHON ?? 'python3', ['train.py', ...network]);
 await python.pass({ what: 'prompts', ...(await ours.pass('prompts')) });
 
-const made = { uafer: [], PyTorch: [] };
+const original = values.reference && (await startReference(values));
+
+const made = { uafer: [], PyTorch: [], original: [] };
 const losses = [];
 const peak = {};
 for (let i = 0; i <= steps; i++) {
@@ -89,10 +99,17 @@ for (let i = 0; i <= steps; i++) {
   );
   losses.push([mine.value, theirs.value]);
   Object.assign(peak, { uafer: mine.peakMiB, PyTorch: theirs.peakMiB });
+  const reference = original && (await original.pass());
+  if (reference) {
+    console.log(`         the original ${reference.seconds.toFixed(2)} s${i === 0 ? ', its start included' : ''}`);
+    peak.original = reference.peakMiB;
+  }
   if (i === 0) continue;
   made.uafer.push(mine.seconds);
   made.PyTorch.push(theirs.seconds);
+  if (reference) made.original.push(reference.seconds);
 }
+await original?.close();
 const evaluated = { uafer: [], PyTorch: [] };
 for (let round = 0; round < 4; round++) {
   const mine = await ours.pass('evaluate');
@@ -115,6 +132,14 @@ const rows = [
   row('peak memory of training (MiB)', peak.uafer, peak.PyTorch),
 ];
 console.table(rows);
+if (original) {
+  const [best, middle] = [Math.min(...made.original), median(made.original)];
+  console.log(
+    `the original's step: best ${best.toFixed(2)} s, median ${middle.toFixed(2)} s, ` +
+      `${(best / Math.min(...made.uafer)).toFixed(2)} and ${(middle / median(made.uafer)).toFixed(2)} times ours; ` +
+      `its peak memory ${peak.original.toFixed(0)} MiB (from the start, everything included)`,
+  );
+}
 const apart = Math.max(...losses.map(([mine, theirs]) => Math.abs(mine - theirs)));
 console.log(`losses of ${losses.length} steps at most ${apart.toExponential(1)} apart`);
 sayLoad();
@@ -133,6 +158,14 @@ if (values.out) {
   const machine = `${cpus().length} x ${cpus()[0]?.model}`;
   const figures = { machine, recipe: name, precision, threads: Number(threads), batch, steps, rows, losses, made, products };
   writeFileSync(join(values.out, 'figures.json'), `${JSON.stringify(figures, null, 1)}\n`);
+}
+
+/** The original reads RAF-DB's folder `basic`, and AffectNet's root; its threads are PyTorch's own setting. */
+function startReference({ reference, recipe: dataset, batch: size, threads, 'reference-options': further }) {
+  process.env.OMP_NUM_THREADS = threads;
+  const dataPath = dataset === 'rafdb' ? join(folder, 'basic') : folder;
+  const options = ['--dataset', dataset, '--data-path', dataPath, '--batch-size', size, ...further.split(' ').filter(Boolean)];
+  return startContender('the original', process.env.PYTHON ?? 'python3', ['reference.py', resolve(reference), ...options]);
 }
 
 function row(figure, uafer, PyTorch) {
