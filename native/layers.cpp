@@ -12,6 +12,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "engine.h"
+#include "quick_gelu.h"
 
 #if defined(__x86_64__) && !defined(_WIN32)
 #include <cpuid.h>
@@ -155,6 +156,12 @@ void in_chunks(int64_t count, Body&& body) {
 
 at::Tensor chunked_quick_gelu(const at::Tensor& x) {
   at::Tensor made = at::empty_like(x);
+  if (x.scalar_type() == at::kFloat) {
+    const float* from = x.const_data_ptr<float>();
+    float* to = made.mutable_data_ptr<float>();
+    in_chunks(x.numel(), [&](int64_t first, int64_t length) { quick_gelu_floats(from + first, to + first, length); });
+    return made;
+  }
   const at::Tensor from = x.view({-1});
   const at::Tensor to = made.view({-1});
   in_chunks(x.numel(), [&](int64_t first, int64_t length) {
@@ -166,10 +173,27 @@ at::Tensor chunked_quick_gelu(const at::Tensor& x) {
   return made;
 }
 
-// The gradient of x into `made`, which may be `gradient` itself, and QuickGELU's value into `value` unless that is
-// null.
-void chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& made,
-                                 const at::Tensor* value) {
+// The gradient of x, in single precision, into `made`, which may be `gradient` itself, and QuickGELU's value into
+// `value` where there is one.
+void quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& made,
+                         const at::Tensor& value) {
+  const float* arriving = gradient.const_data_ptr<float>();
+  const float* from = x.const_data_ptr<float>();
+  float* to = made.mutable_data_ptr<float>();
+  float* value_to = value.defined() ? value.mutable_data_ptr<float>() : nullptr;
+  in_chunks(x.numel(), [&](int64_t first, int64_t length) {
+    float* value_at = value_to == nullptr ? nullptr : value_to + first;
+    quick_gelu_gradient_floats(arriving + first, from + first, to + first, value_at, length);
+  });
+}
+
+// The gradient of x, of any type.
+at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x) {
+  at::Tensor made = at::empty_like(x);
+  if (x.scalar_type() == at::kFloat && gradient.scalar_type() == at::kFloat) {
+    quick_gelu_backward(gradient, x, made, {});
+    return made;
+  }
   const at::Tensor from = x.view({-1});
   const at::Tensor given = gradient.view({-1});
   const at::Tensor to = made.view({-1});
@@ -178,14 +202,11 @@ void chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x
     const at::Tensor arriving = given.narrow(0, first, length);
     at::Tensor target = to.narrow(0, first, length);
     const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
-    if (value != nullptr) {
-      at::Tensor value_target = value->view({-1}).narrow(0, first, length);
-      at::mul_out(value_target, piece, gate);
-    }
     const at::Tensor inner = at::sigmoid_backward(at::mul(arriving, piece), gate).mul_(kSlope);
     at::mul_out(target, arriving, gate);
     target.add_(inner);
   });
+  return made;
 }
 
 // The same by operators that autograd differentiates.
@@ -207,14 +228,13 @@ class QuickGelu : public torch::autograd::Function<QuickGelu> {
     const at::Tensor x = context->get_saved_variables()[0];
     const at::Tensor gradient = gradients[0];
     if (c10::GradMode::is_enabled()) return {plain_quick_gelu_backward(gradient, x)};  // that is differentiated too
-    at::Tensor made = at::empty_like(x);
-    chunked_quick_gelu_backward(gradient.contiguous(), x, made, nullptr);
-    return {made};
+    return {chunked_quick_gelu_backward(gradient.contiguous(), x)};
   }
 };
 
 at::Tensor quick_gelu(const at::Tensor& x) {
-  if (!x.device().is_cpu() || x.numel() < kChunk || !x.is_contiguous()) return plain_quick_gelu(x);
+  if (!x.device().is_cpu() || !x.is_contiguous()) return plain_quick_gelu(x);
+  if (x.scalar_type() != at::kFloat && x.numel() < kChunk) return plain_quick_gelu(x);
   return QuickGelu::apply(x);
 }
 
@@ -244,7 +264,7 @@ class QuickGeluLinear : public torch::autograd::Function<QuickGeluLinear> {
     at::Tensor of_x;
     if (context->needs_input_grad(0)) {
       of_x = backward_of_input(gradient, x, weight).contiguous();
-      chunked_quick_gelu_backward(of_x, x, of_x, of_weight ? &value : nullptr);
+      quick_gelu_backward(of_x, x, of_x, value);
     } else if (of_weight) {
       value = chunked_quick_gelu(x);
     }
@@ -256,8 +276,9 @@ class QuickGeluLinear : public torch::autograd::Function<QuickGeluLinear> {
 
 at::Tensor quick_gelu_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   const bool fp32 = x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat;
-  const bool large = x.device().is_cpu() && x.dim() == 3 && x.numel() >= kChunk && x.is_contiguous();
-  if (!fp32 || !large || at::autocast::is_autocast_enabled(at::kCPU)) return weighted(quick_gelu(x), weight, bias);
+  // Few numbers too: a picture has the same bits alone as in a batch.
+  const bool whole = x.device().is_cpu() && x.dim() == 3 && x.is_contiguous();
+  if (!fp32 || !whole || at::autocast::is_autocast_enabled(at::kCPU)) return weighted(quick_gelu(x), weight, bias);
   return QuickGeluLinear::apply(x, weight, bias);
 }
 
