@@ -59,7 +59,7 @@ sayLoad();
 async function compareNetworks() {
   const folder = mkdtempSync(join(tmpdir(), 'uafer-bench-'));
   try {
-    console.log(`\nThe network alone: models/uafer-clip-small.safetensors, threads on both sides: ${threads}`);
+    console.log(`\nThe network alone: models/uafer-clip-residual.safetensors, threads on both sides: ${threads}`);
     const input = await writeInput(folder, await exportAll(folder));
     const contenders = [];
     for (const precision of PRECISIONS) {
@@ -80,10 +80,10 @@ async function compareNetworks() {
 
 /** @param {string} folder */
 async function exportAll(folder) {
-  const checkpoint = packagePath('models', 'uafer-clip-small.safetensors');
+  const checkpoint = packagePath('models', 'uafer-clip-residual.safetensors');
   // Without a data set exports are checked on the faces of the package.
   const options = { dataPath: join(folder, 'no data set'), device: 'cpu' };
-  const config = resolveConfig({ recipe: 'small-clip', options });
+  const config = resolveConfig({ recipe: 'residual-clip', options });
   let model;
   for (const precision of PRECISIONS) {
     ({ model } = await exportModel({ checkpoint, config, to: join(folder, precision), precision }));

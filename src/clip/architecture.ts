@@ -19,11 +19,9 @@ export interface VisionArchitecture {
   stem?: Stem;
 }
 
-export type StemKind = 'plain' | 'separable' | 'residual';
-
 /** A stem of convolutions; `stem.ts` says what they are. */
 export interface Stem {
-  kind: StemKind;
+  kind: 'plain' | 'separable' | 'residual';
   /** Output channels of each layer. */
   channels: readonly number[];
 }
