@@ -33,8 +33,7 @@ constexpr float kSlope = 1.702F;
 // e^x to 2 units in the last place for x in [-87, 88], to which others are brought: 2^n e^r with |r| <= ln(2) / 2, e^r
 // by the polynomial of Cephes' expf (Moshier 1992). Without branches and calls, so that compilers make vectors of it.
 UAFER_INLINE float exponential(float x) {
-  constexpr float kRounder =
-      12582912.0F;  // 1.5 * 2^23: added to a float, leaves its nearest whole number in the last bits
+  constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: what is added to it becomes whole, in the last bits
   x = x > 88.0F ? 88.0F : x;
   x = x < -87.0F ? -87.0F : x;
   const float shifted = x * 1.44269504F + kRounder;
