@@ -50,6 +50,15 @@ test('it refuses, once its configuration was changed by hand', async () => {
   expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/clipGrad: the run has 0, asked for 2/) });
 });
 
+/**
+ * A bias of the keys adds the same to all scores of a query, which softmax takes away again: its gradient is rounding alone, and Adam makes steps of full
+ * length of that.
+ */
+function isKeysBias(name: string, place: number, length: number): boolean {
+  const third = length / 3;
+  return name.endsWith('.attn.in_proj_bias') && place >= third && place < 2 * third;
+}
+
 test('it goes on from the middle of its second epoch to the end that it would have had', async () => {
   const { code, stderr } = await uafer(['train', '--resume', 'run', ...places], { cwd: folder });
   expect(code, stderr).toBe(0);
@@ -67,7 +76,9 @@ test('it goes on from the middle of its second epoch to the end that it would ha
     );
     for (const [name, { data }] of Object.entries(wanted ?? {})) {
       const other = made?.[name]?.data ?? [];
-      const apart = Array.from(data, (value, i) => Math.abs(value - (other[i] ?? Number.NaN)));
+      const apart = Array.from(data, (value, i) =>
+        isKeysBias(name, i, data.length) ? 0 : Math.abs(value - (other[i] ?? Number.NaN)),
+      );
       expect(
         apart.reduce((most, one) => Math.max(most, one), 0),
         `${file}: ${name}`,
