@@ -138,10 +138,9 @@ at::Tensor weighted(const at::Tensor& x, const at::Tensor& weight, const std::op
   return takes_convolution(x, weight) ? Convolved::apply(x, weight, bias) : at::linear(x, weight, bias);
 }
 
-constexpr double kSlope = 1.702;
 constexpr int64_t kChunk = int64_t{1} << 15;  // elements that stay in a processor's own cache with what is made of them
 
-at::Tensor plain_quick_gelu(const at::Tensor& x) { return x * at::sigmoid(x * kSlope); }
+at::Tensor plain_quick_gelu(const at::Tensor& x) { return x * at::sigmoid(x * kQuickGeluSlope); }
 
 // Calls body(from, length) for pieces of `count` elements, in all threads, without autograd.
 template <typename Body>
@@ -167,7 +166,7 @@ at::Tensor chunked_quick_gelu(const at::Tensor& x) {
   in_chunks(x.numel(), [&](int64_t first, int64_t length) {
     const at::Tensor piece = from.narrow(0, first, length);
     at::Tensor target = to.narrow(0, first, length);
-    const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
+    const at::Tensor gate = at::mul(piece, kQuickGeluSlope).sigmoid_();
     at::mul_out(target, piece, gate);
   });
   return made;
@@ -201,8 +200,8 @@ at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Ten
     const at::Tensor piece = from.narrow(0, first, length);
     const at::Tensor arriving = given.narrow(0, first, length);
     at::Tensor target = to.narrow(0, first, length);
-    const at::Tensor gate = at::mul(piece, kSlope).sigmoid_();
-    const at::Tensor inner = at::sigmoid_backward(at::mul(arriving, piece), gate).mul_(kSlope);
+    const at::Tensor gate = at::mul(piece, kQuickGeluSlope).sigmoid_();
+    const at::Tensor inner = at::sigmoid_backward(at::mul(arriving, piece), gate).mul_(kQuickGeluSlope);
     at::mul_out(target, arriving, gate);
     target.add_(inner);
   });
@@ -211,8 +210,8 @@ at::Tensor chunked_quick_gelu_backward(const at::Tensor& gradient, const at::Ten
 
 // The same by operators that autograd differentiates.
 at::Tensor plain_quick_gelu_backward(const at::Tensor& gradient, const at::Tensor& x) {
-  const at::Tensor gate = at::sigmoid(x * kSlope);
-  return gradient * gate + gradient * x * gate * (1 - gate) * kSlope;
+  const at::Tensor gate = at::sigmoid(x * kQuickGeluSlope);
+  return gradient * gate + gradient * x * gate * (1 - gate) * kQuickGeluSlope;
 }
 
 // The gate is made again in backward, so that the input alone is kept for it.

@@ -28,7 +28,7 @@
 namespace uafer {
 namespace {
 
-constexpr float kSlope = 1.702F;
+constexpr auto kSlope = static_cast<float>(kQuickGeluSlope);
 
 // e^x to 2 units in the last place for x in [-87, 88], to which others are brought: 2^n e^r with |r| <= ln(2) / 2, e^r
 // by the polynomial of Cephes' expf (Moshier 1992). Without branches and calls, so that compilers make vectors of it.

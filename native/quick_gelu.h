@@ -5,6 +5,8 @@
 
 namespace uafer {
 
+inline constexpr double kQuickGeluSlope = 1.702;
+
 void quick_gelu_floats(const float* x, float* value, int64_t count);
 
 // The gradient of x into `made`, which may be `gradient` itself, and QuickGELU's value into `value` unless that is

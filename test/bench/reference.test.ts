@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { packagePath } from '#uafer/paths.js';
 import { temporaryFolder } from '../support/pictures.js';
-import { missingModules } from '../support/python.js';
+import { missingModules, python } from '../support/python.js';
 
-const python = process.env.PYTHON ?? 'python3';
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 

@@ -45,9 +45,8 @@ describe('what is printed', () => {
     expect(head).toBe('film.mp4: 0:09.4, 48 frames, 9 faces');
     expect(faces).toHaveLength(9);
     expect(faces[3]).toMatch(/^ {2}face 4 {2}0:02\.6 to 0:04\.\d {2}happy 100% +uncertainty 0\.\d\d$/);
-    const shares = '[a-z]+ \\d+%(, [a-z]+ \\d+%)*';
     expect(faces[8]).toMatch(
-      new RegExp(`^ {2}face 9 {2}0:06\\.6 to 0:09\\.4 {2}${shares} +uncertainty 0\\.\\d\\d(, people would disagree \\d+%)?$`),
+      /^ {2}face 9 {2}0:06\.6 to 0:09\.4 {2}happy \d+%, sad \d+% +uncertainty 0\.\d\d, people would disagree \d+%$/,
     );
   });
 

@@ -6,8 +6,8 @@ import { decodePicture } from '#uafer/codec/decode.js';
 import { affineNearest, inverseAffine } from '#uafer/image/affine.js';
 import { type ResizeFilter, resizePicture } from '#uafer/image/resize.js';
 import { temporaryFolder } from '../support/pictures.js';
+import { python } from '../support/python.js';
 
-const python = process.env.PYTHON ?? 'python3';
 const missing = spawnSync(python, ['-c', 'import PIL']).status !== 0;
 if (missing) console.log(`${python} has no Pillow: comparisons with it are skipped (set PYTHON to one that has)`);
 

@@ -132,7 +132,7 @@ describe('the film', () => {
     const uncertainty = (frame: number) => own.get(frame)?.uncertainty as number;
     const changing = Math.max(...Array.from({ length: 10 }, (_, i) => uncertainty(78 + i)));
     expect(changing).toBeGreaterThan(uncertainty(74) + 0.2);
-    expect(changing).toBeGreaterThan(uncertainty(94));
+    expect(changing).toBeGreaterThan(uncertainty(94) + 0.05);
     // No single frame is as uncertain at the end of the change: it is the contradiction.
     const frame = seen(9).find((each) => each.frame === 88)?.face;
     expect(frame?.overTime.uncertainty).toBeGreaterThan((frame?.uncertainty as number) + 0.1);

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const python = process.env.PYTHON ?? 'python3';
+export const python = process.env.PYTHON ?? 'python3';
 
 /** Why comparisons with these Python modules have to be skipped; null when they can be made. */
 export function missingModules(...modules: string[]): string | null {

@@ -10,6 +10,7 @@ import {
   restoreOptimizer,
   zeroGrad,
 } from '#uafer/train/optimizer.js';
+import { python } from '../support/python.js';
 
 const INITIAL = [0.5, -1.25, 2, 0.125];
 const TARGET = [1, 1, -1, 0];
@@ -75,7 +76,6 @@ describe('AdamW', () => {
   });
 
   test('does what torch.optim.AdamW does', (context) => {
-    const python = process.env.PYTHON ?? 'python3';
     if (spawnSync(python, ['-c', 'import torch']).status !== 0) context.skip(`${python} has no torch`);
     const program = `
 import json, torch

@@ -31,6 +31,9 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
   const film = join(folder.path, 'camera.y4m');
   let browser: Browser;
   let expected: Prediction;
+  let context: BrowserContext;
+  let site: Site;
+
   /** What stands over a face of five.jpg by Node's answer: as the model decides, where every answer is sure enough, and where none is. */
   function words(face: number): { asDecided: string; sure: string; unsure: string } {
     const { decision, probabilities } = expected.faces[face] as Prediction['faces'][number];
@@ -43,9 +46,6 @@ describe.skipIf(missingBrowser)(missingBrowser ?? 'the page', () => {
   }
 
   const exactly = (text: string) => new RegExp(`^${text}$`);
-
-  let context: BrowserContext;
-  let site: Site;
 
   beforeAll(async () => {
     const vite = packagePath('node_modules', 'vite', 'bin', 'vite.js');
